@@ -1,0 +1,8 @@
+//! libp2p connections as pure state machines.
+//!
+//! Bytes, the time and random seeds come in as arguments; bytes, events and deadlines come out.
+//! There are no sockets, no clock, no threads and no callbacks here, so a whole connection runs in
+//! a unit test with virtual time.
+#![forbid(unsafe_code)]
+
+pub mod time;
