@@ -5,5 +5,6 @@
 //! a unit test with virtual time.
 #![forbid(unsafe_code)]
 
+pub mod delimited;
 pub mod time;
 pub mod varint;
