@@ -6,5 +6,6 @@
 #![forbid(unsafe_code)]
 
 pub mod delimited;
+pub mod multistream;
 pub mod time;
 pub mod varint;
