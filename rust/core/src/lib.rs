@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod delimited;
+pub mod identity;
 pub mod messages;
 pub mod multistream;
 pub mod time;
