@@ -9,5 +9,6 @@ pub mod delimited;
 pub mod identity;
 pub mod messages;
 pub mod multistream;
+pub mod noise;
 pub mod time;
 pub mod varint;

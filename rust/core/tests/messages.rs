@@ -245,13 +245,15 @@ fn private_keys_are_read_but_not_shown() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn identify_is_read_as_it_was_sent(
         public_key in proptest::option::of(vec(any::<u8>(), 0..50)),
-        listen_addresses in proptest::collection::hash_set(vec(any::<u8>(), 1..300), 0..40),
-        protocols in vec("/[a-z]{1,300}", 0..40),
+        listen_addresses in proptest::collection::hash_set(vec(any::<u8>(), 1..100), 0..60),
+        protocols in vec("/[a-z]{1,80}", 0..60),
         agent_version in proptest::option::of(".{0,80}"),
-        signed_peer_record in proptest::option::of(vec(any::<u8>(), 0..8000)),
+        signed_peer_record in proptest::option::of(vec(any::<u8>(), 0..4000)),
     ) {
         let identify = Identify {
             public_key,
