@@ -7,8 +7,10 @@
 
 pub mod delimited;
 pub mod identity;
+pub mod limits;
 pub mod messages;
 pub mod multistream;
+pub mod mux;
 pub mod noise;
 pub mod time;
 pub mod varint;
