@@ -1,0 +1,241 @@
+//! Queues of bytes, and the memory they leave behind.
+
+use std::collections::VecDeque;
+
+/// Bytes in the order they were pushed.
+///
+/// It holds no memory until something is pushed, and gives it away when it is empty only through
+/// [`SpareBuffers::reclaim`] or [`ByteQueue::shrink`]: its owner knows whether more is to come.
+#[derive(Debug, Default)]
+pub struct ByteQueue {
+    bytes: VecDeque<u8>,
+}
+
+impl ByteQueue {
+    /// An empty queue without memory.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { bytes: VecDeque::new() }
+    }
+
+    /// Appends `data`.
+    pub fn push(&mut self, data: &[u8]) {
+        self.bytes.extend(data);
+    }
+
+    /// Moves the first bytes into `into`, as many as there are and fit; returns how many.
+    pub fn copy_out(&mut self, into: &mut [u8]) -> usize {
+        let count = self.len().min(into.len());
+        let (first, second) = self.first(count);
+        into[..first.len()].copy_from_slice(first);
+        into[first.len()..count].copy_from_slice(second);
+        self.consume(count);
+        count
+    }
+
+    /// Moves the first `count` bytes, or all if there are fewer, to the end of `out`.
+    pub fn append_to(&mut self, out: &mut Vec<u8>, count: usize) {
+        let (first, second) = self.first(count);
+        out.extend_from_slice(first);
+        out.extend_from_slice(second);
+        self.consume(count);
+    }
+
+    /// Forgets the first `count` bytes, or all if there are fewer.
+    pub fn consume(&mut self, count: usize) {
+        self.bytes.drain(..count.min(self.bytes.len()));
+    }
+
+    /// Gives up memory that holds nothing.
+    pub fn shrink(&mut self) {
+        self.bytes.shrink_to_fit();
+    }
+
+    /// All bytes, in two parts because the memory is a ring.
+    #[must_use]
+    pub fn as_slices(&self) -> (&[u8], &[u8]) {
+        self.bytes.as_slices()
+    }
+
+    /// How many bytes are queued.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether nothing is queued.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// How many bytes of memory are held, used or not.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    fn first(&self, count: usize) -> (&[u8], &[u8]) {
+        let (first, second) = self.bytes.as_slices();
+        let head = count.min(first.len());
+        (&first[..head], &second[..(count - head).min(second.len())])
+    }
+}
+
+/// Memory of queues that ran empty, for the next queue that needs some.
+///
+/// A stream that is read as fast as it arrives fills and empties its queue all the time. Freeing
+/// the memory each time costs page faults, keeping it would make every idle stream expensive: so
+/// the streams of a connection lend it to each other.
+#[derive(Debug, Default)]
+pub struct SpareBuffers {
+    buffers: Vec<VecDeque<u8>>,
+    bytes: usize,
+}
+
+impl SpareBuffers {
+    /// No spare memory yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { buffers: Vec::new(), bytes: 0 }
+    }
+
+    /// Appends `data` to `queue`, on spare memory if the queue has none.
+    pub fn push(&mut self, queue: &mut ByteQueue, data: &[u8]) {
+        if queue.capacity() == 0 {
+            if let Some(buffer) = self.buffers.pop() {
+                self.bytes -= buffer.capacity();
+                queue.bytes = buffer;
+            }
+        }
+        queue.push(data);
+    }
+
+    /// Takes the memory of `queue` if it is empty: keeps it for others, or frees it when there is
+    /// enough already.
+    pub fn reclaim(&mut self, queue: &mut ByteQueue) {
+        if !queue.is_empty() || queue.capacity() == 0 {
+            return;
+        }
+        let buffer = std::mem::take(&mut queue.bytes);
+        if self.buffers.len() < MAX_SPARES && self.bytes + buffer.capacity() <= MAX_SPARE_BYTES {
+            self.bytes += buffer.capacity();
+            self.buffers.push(buffer);
+        }
+    }
+
+    /// Frees all spare memory.
+    pub fn clear(&mut self) {
+        *self = Self::new();
+    }
+
+    /// How many bytes of memory wait for a queue.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// As many streams as are busy at once between two turns of the application; more are served by
+/// the allocator.
+const MAX_SPARES: usize = 16;
+
+/// Two of the largest queues that one segment from the socket (256 KiB) fills, one for each
+/// direction, with the slack of a ring that doubles.
+const MAX_SPARE_BYTES: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_come_out_in_order_across_the_ring() {
+        let mut queue = ByteQueue::new();
+        let mut expected = 0u8;
+        let mut next = 0u8;
+        for round in 1..200usize {
+            let data: Vec<u8> = (0..round % 23).map(|i| next.wrapping_add(i as u8)).collect();
+            next = next.wrapping_add(data.len() as u8);
+            queue.push(&data);
+            let mut into = vec![0; round % 19];
+            let count = queue.copy_out(&mut into);
+            for byte in &into[..count] {
+                assert_eq!(*byte, expected);
+                expected = expected.wrapping_add(1);
+            }
+        }
+        let mut rest = Vec::new();
+        let len = queue.len();
+        queue.append_to(&mut rest, len + 5);
+        assert_eq!(rest.len(), len);
+        assert!(queue.is_empty());
+        assert!(rest.iter().all(|&byte| {
+            let same = byte == expected;
+            expected = expected.wrapping_add(1);
+            same
+        }));
+    }
+
+    #[test]
+    fn consuming_more_than_there_is_empties() {
+        let mut queue = ByteQueue::new();
+        queue.push(b"abc");
+        queue.consume(2);
+        assert_eq!(queue.as_slices().0, b"c");
+        queue.consume(9);
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn a_queue_holds_no_memory_until_used_and_none_after_shrinking() {
+        let mut queue = ByteQueue::new();
+        assert_eq!(queue.capacity(), 0);
+        queue.push(&[0; 100]);
+        queue.consume(100);
+        assert!(queue.capacity() >= 100);
+        queue.shrink();
+        assert_eq!(queue.capacity(), 0);
+    }
+
+    #[test]
+    fn memory_goes_from_an_empty_queue_to_the_next() {
+        let mut spares = SpareBuffers::new();
+        let mut first = ByteQueue::new();
+        spares.push(&mut first, &[1; 5000]);
+        spares.reclaim(&mut first);
+        assert_eq!(first.len(), 5000, "a queue that holds something keeps it");
+        first.consume(5000);
+        spares.reclaim(&mut first);
+        assert_eq!(first.capacity(), 0);
+        let kept = spares.bytes();
+        assert!(kept >= 5000);
+
+        let mut second = ByteQueue::new();
+        spares.push(&mut second, b"x");
+        assert_eq!(second.capacity(), kept);
+        assert_eq!(spares.bytes(), 0);
+        assert_eq!(second.as_slices().0, b"x");
+    }
+
+    #[test]
+    fn spare_memory_is_bounded() {
+        let mut spares = SpareBuffers::new();
+        for size in [600 << 10, 600 << 10, 2 << 20] {
+            let mut queue = ByteQueue::new();
+            queue.push(&vec![0; size]);
+            queue.consume(size);
+            spares.reclaim(&mut queue);
+            assert_eq!(queue.capacity(), 0);
+        }
+        assert!(spares.bytes() <= MAX_SPARE_BYTES);
+        for _ in 0..100 {
+            let mut queue = ByteQueue::new();
+            queue.push(b"small");
+            queue.consume(5);
+            spares.reclaim(&mut queue);
+        }
+        assert!(spares.buffers.len() <= MAX_SPARES);
+        spares.clear();
+        assert_eq!(spares.bytes(), 0);
+    }
+}
