@@ -5,6 +5,7 @@
 //! a unit test with virtual time.
 #![forbid(unsafe_code)]
 
+pub mod buffer;
 pub mod delimited;
 pub mod identity;
 pub mod limits;

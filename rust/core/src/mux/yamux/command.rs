@@ -1,0 +1,200 @@
+//! What the application asks for.
+
+use super::stream::Stream;
+use super::{Phase, Yamux};
+use crate::mux::{Error, StreamError, StreamId};
+use crate::time::Instant;
+
+impl Yamux {
+    /// A new stream of ours, or `None` while the peer has not acknowledged the last ones;
+    /// [`crate::mux::MuxEvent::OpenCredit`] follows then.
+    ///
+    /// The peer hears of it with the next [`Yamux::transmit`], together with the first data if any
+    /// was written by then.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::GoingAway`] when the connection is about to end, [`Error::IdsExhausted`] when it
+    /// has to be replaced by a new one.
+    pub fn open(&mut self, now: Instant) -> Result<Option<StreamId>, Error> {
+        if self.phase != Phase::Running || self.peer_left {
+            return Err(Error::GoingAway);
+        }
+        if self.next_wire > LAST_WIRE_ID {
+            return Err(Error::IdsExhausted);
+        }
+        if self.unacknowledged >= self.config.max_unacknowledged_streams {
+            self.wants_open = true;
+            return Ok(None);
+        }
+        let id = self.streams.insert(Stream::outbound(self.next_wire, now));
+        self.next_wire += 2;
+        self.unacknowledged += 1;
+        self.stats.streams_opened += 1;
+        self.announce(id);
+        self.settle();
+        Ok(Some(id))
+    }
+
+    /// The application wants this stream of the peer. It is acknowledged with the next frame for
+    /// it, at the latest by the next [`Yamux::transmit`], because peers stop opening streams when
+    /// too many are unacknowledged.
+    pub fn accept(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get_mut(id) else { return };
+        if !std::mem::replace(&mut stream.is_accepted, true) {
+            self.unaccepted -= 1;
+            if !stream.state.is_over() {
+                self.announce(id);
+            }
+        }
+        self.settle();
+    }
+
+    /// Moves received bytes into `into`, as many as there are and fit, and gives the peer credit
+    /// for them. `Ok(0)`: nothing is there, [`Yamux::available`] tells why.
+    ///
+    /// # Errors
+    ///
+    /// As [`Yamux::available`].
+    pub fn read(&mut self, id: StreamId, into: &mut [u8]) -> Result<usize, StreamError> {
+        let stream = self.streams.get_mut(id).ok_or(StreamError::Unknown)?;
+        stream.available()?;
+        let count = stream.unread.copy_out(into);
+        self.after_reading(id, count);
+        Ok(count)
+    }
+
+    /// Counts the first `count` bytes that [`Yamux::peek`] shows as read.
+    pub fn consume(&mut self, id: StreamId, count: usize) {
+        let Some(stream) = self.streams.get_mut(id) else { return };
+        let count = count.min(stream.unread.len());
+        stream.unread.consume(count);
+        self.after_reading(id, count);
+    }
+
+    /// Takes bytes to be sent; returns how many. When it takes fewer than it was given,
+    /// [`crate::mux::MuxEvent::Writable`] follows once half of them or more are sent.
+    ///
+    /// # Errors
+    ///
+    /// [`StreamError::Reset`] when the peer reset the stream, [`StreamError::Closed`] after
+    /// [`Yamux::close_write`] or when the connection is about to end.
+    pub fn write(&mut self, id: StreamId, data: &[u8]) -> Result<usize, StreamError> {
+        let most = self.send_buffer();
+        let stream = self.streams.get_mut(id).ok_or(StreamError::Unknown)?;
+        stream.check_writable()?;
+        if self.phase != Phase::Running {
+            return Err(StreamError::Closed);
+        }
+        let count = data.len().min(most.saturating_sub(stream.unsent.len()));
+        stream.is_write_blocked |= count < data.len();
+        if count > 0 {
+            let before = stream.unsent.capacity();
+            self.spares.push(&mut stream.unsent, &data[..count]);
+            self.account.resize_outbound(before, stream.unsent.capacity());
+            self.stats.buffered_out += count;
+            self.schedule(id);
+        }
+        self.settle();
+        Ok(count)
+    }
+
+    /// No more will be written: FIN follows what was.
+    pub fn close_write(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get_mut(id) else { return };
+        stream.fin_owed = true;
+        self.schedule(id);
+        self.settle();
+    }
+
+    /// No more will be read: what has arrived and what arrives is thrown away, and the peer gets
+    /// credit for it, because the protocol has no way to tell it to stop.
+    pub fn stop_reading(&mut self, id: StreamId) {
+        self.discard_reads(id);
+        self.settle();
+    }
+
+    /// The application is done with the stream and will not name it again: nothing more is read,
+    /// FIN follows what was written, and if the peer does not end its direction in time, a reset.
+    pub fn release(&mut self, id: StreamId, now: Instant) {
+        let Some(stream) = self.streams.get_mut(id) else { return };
+        if stream.is_released {
+            return;
+        }
+        if stream.state.is_over() {
+            self.remove(id);
+        } else {
+            stream.is_released = true;
+            stream.last_sent = now;
+            stream.is_write_blocked = false;
+            stream.fin_owed = true;
+            self.schedule(id);
+            self.discard_reads(id);
+            self.push_linger(id, now);
+            self.accept(id);
+        }
+        self.settle();
+    }
+
+    /// Ends both directions at once and forgets the stream. Nothing is sent when the peer has not
+    /// heard of it yet, or when it is over already.
+    pub fn reset(&mut self, id: StreamId, code: u32) {
+        self.abandon(id, code);
+        self.settle();
+    }
+
+    /// Ends the connection with `code`: no stream is opened or written any more, and go-away
+    /// follows what can be sent now. Peers close as soon as they read it, so whoever wants all
+    /// data to arrive calls it when nothing is left in [`crate::mux::Stats::buffered_out`].
+    pub fn go_away(&mut self, code: u32) {
+        if self.phase == Phase::Running {
+            self.phase = Phase::Leaving { code };
+        }
+    }
+
+    /// How much one stream takes from the application now, in bytes.
+    pub(super) fn send_buffer(&self) -> usize {
+        if self.account.is_tight_outbound() { self.config.min_send_buffer } else { self.config.send_buffer }
+    }
+
+    /// Gives the stream a turn if it has something to send.
+    pub(super) fn schedule(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get_mut(id) else { return };
+        let has_data = stream.state.can_send() && stream.sendable() > 0;
+        if (has_data || stream.is_fin_due()) && !std::mem::replace(&mut stream.is_scheduled, true) {
+            self.schedule.push(id);
+        }
+    }
+
+    /// Lets the next transmit look at what the stream owes the peer.
+    pub(super) fn announce(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get_mut(id) else { return };
+        if !std::mem::replace(&mut stream.is_announced, true) {
+            self.announcements.push_back(id);
+        }
+    }
+
+    fn after_reading(&mut self, id: StreamId, count: usize) {
+        let Some(stream) = self.streams.get_mut(id) else { return };
+        self.stats.buffered_in -= count;
+        let before = stream.unread.capacity();
+        self.spares.reclaim(&mut stream.unread);
+        self.account.resize_inbound(before, stream.unread.capacity());
+        if stream.is_update_due() {
+            self.announce(id);
+        }
+        self.settle();
+    }
+
+    fn discard_reads(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get_mut(id) else { return };
+        stream.discards = true;
+        let count = stream.unread.len();
+        stream.unread.consume(count);
+        self.after_reading(id, count);
+    }
+}
+
+/// The last id of ours. Half of the space is left so that no peer that keeps ids in 31 bits, or
+/// counts a little ahead, gets into trouble.
+const LAST_WIRE_ID: u32 = u32::MAX / 2;
