@@ -128,9 +128,9 @@ impl Yamux {
             stream.last_sent = now;
             stream.is_write_blocked = false;
             stream.fin_owed = true;
+            self.push_linger(id, now);
             self.schedule(id);
             self.discard_reads(id);
-            self.push_linger(id, now);
             self.accept(id);
         }
         self.settle();

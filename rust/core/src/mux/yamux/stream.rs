@@ -96,7 +96,7 @@ impl Stream {
         match self.handshake {
             Handshake::SynOwed => true,
             // Until the application wants it the peer is not to believe so.
-            Handshake::AckOwed => self.is_accepted,
+            Handshake::AckOwed => self.is_accepted && !self.state.is_over(),
             Handshake::SynSent | Handshake::Done => false,
         }
     }
