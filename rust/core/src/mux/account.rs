@@ -107,6 +107,11 @@ impl Account {
         self.is_short || self.outbound >= self.max_outbound - self.max_outbound / 4
     }
 
+    /// All memory that is held, for what was received, for what is to be sent, and spare.
+    pub(super) fn memory(&self) -> usize {
+        self.inbound + self.outbound + self.spare
+    }
+
     #[cfg(debug_assertions)]
     pub(super) fn held(&self) -> (usize, usize, usize) {
         (self.inbound, self.outbound, self.growth)

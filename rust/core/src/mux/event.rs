@@ -13,7 +13,8 @@ pub enum MuxEvent {
     Readable(StreamId),
     /// A stream that took less than it was given takes bytes again.
     Writable(StreamId),
-    /// The peer reset a stream. It stays (its reads and writes fail) until it is released.
+    /// The peer reset a stream. It stays until it is released: writes fail, and reads too unless
+    /// the peer had ended its direction before, for then what it sent is complete.
     Reset {
         /// The stream.
         id: StreamId,
@@ -55,6 +56,8 @@ pub struct Stats {
     pub buffered_in: usize,
     /// Bytes written and not sent, now.
     pub buffered_out: usize,
+    /// Memory that is held for bytes received and bytes to be sent, and for the next of them, now.
+    pub memory: usize,
     /// Frames received.
     pub frames_received: u64,
     /// Frames sent.

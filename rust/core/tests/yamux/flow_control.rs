@@ -80,7 +80,7 @@ fn credit_is_given_for_what_was_read_once_it_is_half_a_window() {
     end.receive(&data(1, 0, &vec![0; WINDOW as usize]));
     assert_eq!(end.flush(), [], "nothing for what has only arrived");
     end.yamux.consume(id, WINDOW as usize / 2 - 1);
-    assert_eq!(end.flush(), []);
+    assert!(!end.yamux.has_pending());
     end.yamux.consume(id, 1);
     assert_eq!(end.flush(), [sent(UPDATE, 0, 1, WINDOW / 2)]);
     assert_eq!(end.flush(), []);

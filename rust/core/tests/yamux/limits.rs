@@ -18,6 +18,8 @@ fn streams_over_the_limit_are_reset_and_the_others_go_on() {
     assert_eq!(end.yamux.stats().streams_refused, 1);
     end.receive(&data(3, 0, b"works"));
     assert_eq!(end.read(ids[1]), b"works");
+    end.receive(&update(9, SYN | RST, 0));
+    assert_eq!(end.flush(), [], "a stream that is over already needs no refusal");
     // Our own do not count.
     end.opened();
     end.yamux.reset(ids[0], 0);
@@ -252,4 +254,32 @@ fn streams_take_little_when_the_memory_for_sending_is_short() {
     assert_eq!(end.write(id, &vec![0; WINDOW as usize]), config.send_buffer);
     end.receive(&update(wire, 0, WINDOW));
     end.flush();
+}
+
+#[test]
+fn an_idle_connection_holds_no_memory() {
+    let mut end = End::server();
+    for id in fill(&mut end, 8, WINDOW as usize) {
+        end.read(id);
+        end.write(id, &[0; 1000]);
+    }
+    end.flush();
+    assert!((1..=1 << 20).contains(&end.yamux.stats().memory), "the next segment will need some");
+    end.receive(&pong(0));
+    end.now = end.yamux.next_timeout().unwrap();
+    end.handle_timeout();
+    assert_eq!(end.yamux.stats().memory, 0);
+}
+
+#[test]
+fn memory_for_the_next_bytes_is_not_kept_when_the_host_has_none() {
+    let budget = Budget::new(0);
+    let mut end = End::with_budget(Role::Server, MuxConfig::default(), budget);
+    let ids = fill(&mut end, 3, WINDOW as usize);
+    assert!(end.yamux.is_overloaded());
+    for id in ids {
+        end.read(id);
+    }
+    assert!(end.yamux.stats().memory <= WINDOW as usize);
+    assert!(!end.yamux.is_overloaded());
 }

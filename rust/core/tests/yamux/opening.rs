@@ -48,6 +48,8 @@ fn syn_rides_on_the_first_data() {
     let id = end.yamux.open(end.now).unwrap().unwrap();
     end.write(id, b"hello");
     assert_eq!(end.flush(), [sent_data(1, SYN, b"hello")]);
+    end.receive(&data(1, ACK, b"answer"));
+    assert_eq!(end.read(id), b"answer");
     end.write(id, b"again");
     assert_eq!(end.flush(), [sent_data(1, 0, b"again")]);
 }
@@ -137,6 +139,14 @@ fn the_acknowledgement_goes_apart_from_fin_and_before_it() {
     let mut end = End::server();
     let id = end.opened_by_peer(&update(1, SYN | FIN, 0));
     end.yamux.accept(id);
+    end.yamux.close_write(id);
+    assert_eq!(end.flush(), [sent(UPDATE, ACK, 1, 0), sent(UPDATE, FIN, 1, 0)]);
+}
+
+#[test]
+fn a_stream_that_is_closed_before_it_was_accepted_is_acknowledged_first() {
+    let mut end = End::server();
+    let id = end.opened_by_peer(&update(1, SYN, 0));
     end.yamux.close_write(id);
     assert_eq!(end.flush(), [sent(UPDATE, ACK, 1, 0), sent(UPDATE, FIN, 1, 0)]);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use plait_core::limits::Budget;
 use plait_core::mux::yamux::Yamux;
-use plait_core::mux::{Available, MuxConfig, MuxEvent, Role, StreamError, StreamId};
+use plait_core::mux::{Available, MuxConfig, MuxEvent, Role, Stats, StreamError, StreamId};
 use plait_core::time::Instant;
 use proptest::prelude::*;
 
@@ -65,7 +65,9 @@ proptest! {
                 prop_assert_eq!(joined(split.yamux.peek(id)), joined(whole.yamux.peek(id)));
             }
         }
-        prop_assert_eq!(split.yamux.stats(), whole.yamux.stats());
+        // How far queues grow ahead of need is the allocator's business.
+        let stats = |end: &End| Stats { memory: 0, ..end.yamux.stats() };
+        prop_assert_eq!(stats(&split), stats(&whole));
         prop_assert_eq!(split.flush(), whole.flush());
     }
 

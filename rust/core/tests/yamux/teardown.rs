@@ -136,11 +136,23 @@ fn go_away_is_the_last_frame_and_follows_what_can_be_sent() {
     );
     end.yamux.go_away(0);
     end.yamux.reset(id, 0);
-    end.receive(&ping(78));
+    end.receive(&ping(78).repeat(2000));
     end.receive(&update(2, SYN, 0));
     assert_eq!(end.flush(), []);
     assert!(!end.yamux.has_pending() && !end.yamux.is_overloaded());
     assert_eq!(end.take_events(), []);
+}
+
+#[test]
+fn go_away_stays_the_last_frame_when_the_rest_takes_many_records() {
+    let mut end = End::client();
+    let (id, _) = end.opened();
+    end.write(id, &[0; 50_000]);
+    end.yamux.go_away(0);
+    let frames: Vec<_> = std::iter::repeat_with(|| end.transmit(2000)).take(30).flatten().collect();
+    let (last, data) = frames.split_last().unwrap();
+    assert_eq!(*last, sent(GO_AWAY, 0, 0, 0));
+    assert_eq!(data.iter().map(|frame| frame.body.len()).sum::<usize>(), 50_000);
 }
 
 #[test]

@@ -198,3 +198,24 @@ impl Yamux {
 /// The last id of ours. Half of the space is left so that no peer that keeps ids in 31 bits, or
 /// counts a little ahead, gets into trouble.
 const LAST_WIRE_ID: u32 = u32::MAX / 2;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::limits::Budget;
+    use crate::mux::{MuxConfig, Role};
+
+    #[test]
+    fn ids_run_out_well_before_they_wrap() {
+        for (role, last) in [(Role::Client, LAST_WIRE_ID), (Role::Server, LAST_WIRE_ID - 1)] {
+            let now = Instant::from_micros(0);
+            let mut yamux = Yamux::new(role, &Arc::new(MuxConfig::default()), Budget::unlimited(), now);
+            yamux.next_wire = last;
+            let id = yamux.open(now).unwrap().unwrap();
+            assert_eq!(yamux.wire_id(id), Some(last));
+            assert_eq!(yamux.open(now), Err(Error::IdsExhausted));
+        }
+    }
+}

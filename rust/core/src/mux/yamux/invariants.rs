@@ -33,9 +33,6 @@ impl Yamux {
             assert!(promised <= INITIAL_WINDOW as usize + stream.receive_window.growth());
             assert!(stream.unread.is_empty() || !stream.discards);
             assert!(stream.unsent.len() <= self.config.send_buffer.max(self.config.min_send_buffer));
-            if matches!(self.phase, super::Phase::Failed { .. }) {
-                continue;
-            }
             let has_data = stream.state.can_send() && stream.sendable() > 0;
             assert!(stream.is_scheduled || !(has_data || stream.is_fin_due()), "nobody sends it: {stream:?}");
             assert!(stream.is_announced || stream.is_scheduled || !stream.owes_flag());

@@ -183,7 +183,8 @@ impl Yamux {
     }
 
     /// Nothing should be read from the socket now: the application does not read, or the peer does
-    /// not read our answers, or the memory of the host is used up.
+    /// not read our answers, or the memory of the host is used up. When that lasts longer than a
+    /// ping may take, the connection is given up, because nothing is heard of the peer.
     #[must_use]
     pub fn is_overloaded(&self) -> bool {
         self.control.len() >= self.config.max_control_queue || self.account.is_full_inbound()
@@ -207,6 +208,7 @@ impl Yamux {
         Stats {
             inbound_streams: self.inbound,
             outbound_streams: self.streams.len() - self.inbound,
+            memory: self.account.memory(),
             ..self.stats
         }
     }

@@ -336,9 +336,5 @@ impl Yamux {
     fn fail(&mut self, violation: Violation) {
         let go_away_sent = self.phase == Phase::Left;
         self.phase = Phase::Failed { violation, go_away_sent };
-        self.body = Body::default();
-        self.control.clear();
-        self.announcements.clear();
-        self.schedule.clear();
     }
 }

@@ -51,10 +51,6 @@ impl Schedule {
         self.turn_left = TURN;
     }
 
-    pub(super) fn clear(&mut self) {
-        *self = Self::new();
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.streams.is_empty()
     }
