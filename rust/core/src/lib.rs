@@ -13,5 +13,9 @@ pub mod messages;
 pub mod multistream;
 pub mod mux;
 pub mod noise;
+pub mod secure;
+pub mod session;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod time;
 pub mod varint;

@@ -93,6 +93,12 @@ impl Dialer {
         pending && self.candidate + 1 == self.protocols.len()
     }
 
+    /// All candidates, in the order of preference.
+    #[must_use]
+    pub fn protocols(&self) -> &[String] {
+        &self.protocols
+    }
+
     /// The protocol that is proposed now, or was the last one to be.
     #[must_use]
     pub fn candidate(&self) -> &str {

@@ -1,0 +1,44 @@
+//! What all sessions of a host share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::limits::Budget;
+use crate::mux::MuxConfig;
+use crate::noise::StaticKeys;
+
+/// The identity and the bounds of a host's sessions. Made once, shared by all of them.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The Noise static key with the identity that vouches for it: one signature per host.
+    pub keys: Arc<StaticKeys>,
+    /// The muxer's bounds.
+    pub mux: Arc<MuxConfig>,
+    /// Bytes that all sessions of the host may hold for streams that nobody reads.
+    pub budget: Budget,
+    /// From the first byte to a muxed connection, for the whole of it: a deadline per message would
+    /// let a peer hold a half-made connection for ever by sending a byte now and then.
+    pub upgrade_timeout: Duration,
+    /// From a stream's opening to its agreed protocol.
+    pub negotiate_timeout: Duration,
+    /// What a graceful close may take: flushing, and waiting for the peer's end.
+    pub close_timeout: Duration,
+    /// Inbound streams that have not agreed on a protocol yet. Each costs a parser; the peer pays nothing.
+    pub max_negotiating: usize,
+}
+
+impl Config {
+    /// The defaults of every bound, for a host with these keys.
+    #[must_use]
+    pub fn new(keys: Arc<StaticKeys>, budget: Budget) -> Self {
+        Self {
+            keys,
+            mux: Arc::new(MuxConfig::default()),
+            budget,
+            upgrade_timeout: Duration::from_secs(10),
+            negotiate_timeout: Duration::from_secs(10),
+            close_timeout: Duration::from_secs(1),
+            max_negotiating: 128,
+        }
+    }
+}

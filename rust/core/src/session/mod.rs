@@ -1,0 +1,459 @@
+//! The waist: one connection without its socket.
+//!
+//! Everything above (connection, stream, host) and everything below (transports) meets here. A session
+//! runs the upgrade, opens and seals records, and multiplexes streams; who drives it gives it bytes and
+//! the time, and does three things after *any* call: use the events, send what [`Session::transmit`]
+//! gives, and arm one timer for [`Session::next_timeout`].
+//!
+//! Methods are of four kinds. *In*, from the wire or the clock: [`Session::receive`],
+//! [`Session::receive_eof`], [`Session::handle_timeout`]. *Commands*, from the application:
+//! [`Session::open_stream`], [`Session::read`], [`Session::write`], [`Session::close_write`],
+//! [`Session::stop_reading`], [`Session::release`], [`Session::reset`], [`Session::close`]. *Out*:
+//! [`Session::transmit`], [`Session::next_timeout`]. The rest are getters.
+//!
+//! A peer cannot make any of them fail: what it does wrong ends the session with [`Event::Closed`],
+//! after which streams still give what they had received.
+
+mod config;
+mod event;
+mod negotiation;
+mod sealed;
+mod upgrade;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use config::Config;
+pub use event::{Established, Event, Reason, Refusal, Stage};
+pub use upgrade::{NOISE, YAMUX};
+
+use crate::identity::PeerId;
+use crate::multistream::{self, Dialer, ProtocolSet};
+use crate::mux::{self, Available, Role, Stats, StreamError, StreamId};
+use crate::noise;
+use crate::time::Instant;
+use sealed::Sealed;
+use upgrade::Upgrade;
+
+/// One connection: upgrade, secure channel and muxer, fused.
+#[derive(Debug)]
+pub struct Session {
+    role: Role,
+    config: Arc<Config>,
+    protocols: Arc<ProtocolSet>,
+    layer: Layer,
+    life: Life,
+    /// Waits for the peer during the upgrade; `true` from our sending to its answer.
+    flight: bool,
+    round_trips: u32,
+}
+
+/// How far up the connection has come. One way only.
+#[derive(Debug)]
+enum Layer {
+    Clear(Box<Upgrade>),
+    Sealed(Box<Sealed>),
+}
+
+/// How far the connection is from its end. One way only.
+///
+/// ```text
+/// Upgrading --established--> Open --close--> Flushing --all sent--> Leaving --eof, deadline--> Over
+///     |                       |                 |                      ^
+///     +---- close, eof, deadline, violation, go-away: -----------------+------------------> Over
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    Upgrading {
+        deadline: Instant,
+    },
+    Open,
+    /// We said close; what streams have queued still goes out.
+    Flushing {
+        code: u32,
+        deadline: Instant,
+    },
+    /// Our go-away is queued or sent; the peer's end is awaited.
+    Leaving {
+        code: u32,
+        deadline: Instant,
+    },
+    Over,
+}
+
+/// Why a command failed. Never the peer's bytes: those end the session instead.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The session is closing or over.
+    #[error("the connection is closed")]
+    Closed,
+    /// The upgrade is not finished.
+    #[error("the connection is not established")]
+    NotEstablished,
+    /// The handshake cannot begin.
+    #[error(transparent)]
+    Handshake(#[from] noise::Error),
+    /// The protocols cannot be proposed.
+    #[error(transparent)]
+    Protocols(#[from] multistream::InvalidProtocol),
+    /// The muxer refused to open a stream.
+    #[error(transparent)]
+    Mux(#[from] mux::Error),
+    /// The stream is reset, closed or unknown.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+}
+
+impl Session {
+    /// The dialer's side. `ephemeral` are 32 random bytes, used once.
+    ///
+    /// # Errors
+    /// The first handshake message could not be made.
+    pub fn dial(
+        config: &Arc<Config>,
+        protocols: &Arc<ProtocolSet>,
+        expected: Option<PeerId>,
+        ephemeral: [u8; 32],
+        now: Instant,
+    ) -> Result<Self, Error> {
+        let upgrade = Upgrade::dial(&config.keys, ephemeral, expected)?;
+        Ok(Self::new(Role::Client, config, protocols, upgrade, now))
+    }
+
+    /// The listener's side. `ephemeral` are 32 random bytes, used once.
+    #[must_use]
+    pub fn accept(
+        config: &Arc<Config>,
+        protocols: &Arc<ProtocolSet>,
+        ephemeral: [u8; 32],
+        now: Instant,
+    ) -> Self {
+        let upgrade = Upgrade::accept(&config.keys, ephemeral);
+        Self::new(Role::Server, config, protocols, upgrade, now)
+    }
+
+    fn new(
+        role: Role,
+        config: &Arc<Config>,
+        protocols: &Arc<ProtocolSet>,
+        upgrade: Upgrade,
+        now: Instant,
+    ) -> Self {
+        Self {
+            role,
+            config: Arc::clone(config),
+            protocols: Arc::clone(protocols),
+            layer: Layer::Clear(Box::new(upgrade)),
+            life: Life::Upgrading { deadline: now + config.upgrade_timeout },
+            flight: false,
+            round_trips: 0,
+        }
+    }
+
+    // ---- in
+
+    /// Bytes from the wire, in any pieces. Records are opened where they lie, so `data` is garbage afterwards.
+    pub fn receive(&mut self, mut data: &mut [u8], now: Instant, events: &mut Vec<Event>) {
+        if self.life == Life::Over || data.is_empty() {
+            return;
+        }
+        if std::mem::take(&mut self.flight) {
+            self.round_trips += 1;
+        }
+        if let Layer::Clear(upgrade) = &mut self.layer {
+            match upgrade.receive(data) {
+                Err(reason) => return self.end(reason, events),
+                Ok((_, None)) => return,
+                Ok((used, Some(keys))) => match Sealed::new(keys, self.role, &self.config, now) {
+                    Err(reason) => return self.end(reason, events),
+                    Ok(sealed) => {
+                        self.layer = Layer::Sealed(Box::new(sealed));
+                        data = &mut data[used..];
+                    }
+                },
+            }
+        }
+        let Layer::Sealed(sealed) = &mut self.layer else { return };
+        let received = sealed.receive(data, now);
+        self.settle(received, now, events);
+    }
+
+    /// The transport ended: the peer sends nothing more.
+    pub fn receive_eof(&mut self, now: Instant, events: &mut Vec<Event>) {
+        let reason = match (self.life, &self.layer) {
+            (Life::Over, _) => return,
+            (Life::Leaving { code, .. }, _) => Reason::Local { code },
+            (_, Layer::Clear(upgrade)) => Reason::EofInUpgrade(upgrade.stage()),
+            (_, Layer::Sealed(sealed)) => match sealed.stage() {
+                Some(stage) => Reason::EofInUpgrade(stage),
+                None if sealed.has_partial() => Reason::Truncated,
+                None => Reason::Eof,
+            },
+        };
+        let _ = now;
+        self.end(reason, events);
+    }
+
+    /// The time that [`Session::next_timeout`] named has come. Calling it early does nothing.
+    pub fn handle_timeout(&mut self, now: Instant, events: &mut Vec<Event>) {
+        match self.life {
+            Life::Over => return,
+            Life::Upgrading { deadline } if deadline <= now => {
+                return self.end(Reason::UpgradeTimeout(self.stage()), events);
+            }
+            Life::Flushing { code, deadline } | Life::Leaving { code, deadline } if deadline <= now => {
+                if let Layer::Sealed(sealed) = &mut self.layer {
+                    sealed.mux.go_away(code);
+                }
+                return self.end(Reason::Local { code }, events);
+            }
+            _ => {}
+        }
+        if let Layer::Sealed(sealed) = &mut self.layer {
+            sealed.handle_timeout(now, events);
+            self.settle(Ok(()), now, events);
+        }
+    }
+
+    // ---- commands
+
+    /// Opens a stream and proposes `protocols` in this order; its outcome comes as
+    /// [`Event::StreamReady`] or [`Event::StreamRefused`]. What is written before that follows the
+    /// proposal if there is one candidate only ([`Dialer::is_lazy`]), so the peer must be known to speak it.
+    ///
+    /// `None`: too many streams are not acknowledged yet; [`Event::OpenCredit`] follows.
+    ///
+    /// # Errors
+    /// Not established or closing; protocols that cannot be proposed; no stream ids left.
+    pub fn open_stream(&mut self, protocols: Vec<String>, now: Instant) -> Result<Option<StreamId>, Error> {
+        match self.life {
+            Life::Upgrading { .. } => return Err(Error::NotEstablished),
+            Life::Open => {}
+            Life::Flushing { .. } | Life::Leaving { .. } | Life::Over => return Err(Error::Closed),
+        }
+        let dialer = Dialer::new(protocols)?;
+        let wait = self.config.negotiate_timeout;
+        let sealed = self.sealed()?;
+        let Some(id) = sealed.mux.open(now)? else { return Ok(None) };
+        sealed.negotiations.dial(id, dialer, &mut sealed.mux, wait, now);
+        Ok(Some(id))
+    }
+
+    /// What a read would give now.
+    ///
+    /// # Errors
+    /// The stream is reset, closed by us, or unknown.
+    pub fn available(&mut self, id: StreamId) -> Result<Available, Error> {
+        let sealed = self.sealed()?;
+        if sealed.negotiations.contains(id) {
+            return Ok(Available::Nothing);
+        }
+        Ok(sealed.mux.available(id)?)
+    }
+
+    /// Copies received bytes out and gives the peer credit for them. 0 when there is nothing.
+    ///
+    /// # Errors
+    /// The stream is reset, closed by us, or unknown.
+    pub fn read(&mut self, id: StreamId, into: &mut [u8]) -> Result<usize, Error> {
+        let sealed = self.sealed()?;
+        if sealed.negotiations.contains(id) {
+            return Ok(0);
+        }
+        Ok(sealed.mux.read(id, into)?)
+    }
+
+    /// Queues bytes; how many were taken. When it is fewer than given, [`Event::Writable`] follows.
+    ///
+    /// # Errors
+    /// The stream is reset, finished or closed by us, or unknown; the go-away is on its way.
+    pub fn write(&mut self, id: StreamId, data: &[u8]) -> Result<usize, Error> {
+        if self.is_leaving() {
+            return Err(Error::Closed);
+        }
+        Ok(self.sealed()?.mux.write(id, data)?)
+    }
+
+    /// Ends our half of the stream, after what is queued.
+    pub fn close_write(&mut self, id: StreamId) {
+        if let Layer::Sealed(sealed) = &mut self.layer {
+            sealed.mux.close_write(id);
+        }
+    }
+
+    /// From now on what the peer sends on this stream is thrown away, with credit given back.
+    pub fn stop_reading(&mut self, id: StreamId) {
+        if let Layer::Sealed(sealed) = &mut self.layer {
+            sealed.mux.stop_reading(id);
+        }
+    }
+
+    /// The application is done with the stream: both of the above. The peer has the linger time to end its half.
+    pub fn release(&mut self, id: StreamId, now: Instant) {
+        if let Layer::Sealed(sealed) = &mut self.layer {
+            sealed.negotiations.forget(id);
+            sealed.mux.release(id, now);
+        }
+    }
+
+    /// Aborts the stream in both directions with a code for the peer.
+    pub fn reset(&mut self, id: StreamId, code: u32) {
+        if let Layer::Sealed(sealed) = &mut self.layer {
+            sealed.negotiations.forget(id);
+            sealed.mux.reset(id, code);
+        }
+    }
+
+    /// Closes gracefully: what streams have queued goes out, then go-away with `code`; the peer's end is
+    /// awaited for the configured time. During the upgrade it ends at once. A second call does nothing.
+    pub fn close(&mut self, code: u32, now: Instant, events: &mut Vec<Event>) {
+        match self.life {
+            Life::Upgrading { .. } => self.end(Reason::Local { code }, events),
+            Life::Open => self.life = Life::Flushing { code, deadline: now + self.config.close_timeout },
+            Life::Flushing { .. } | Life::Leaving { .. } | Life::Over => {}
+        }
+    }
+
+    /// The protocols for streams that the peer opens from now on.
+    pub fn set_protocols(&mut self, protocols: &Arc<ProtocolSet>) {
+        self.protocols = Arc::clone(protocols);
+    }
+
+    // ---- out
+
+    /// Appends framed and sealed bytes for the socket, about `limit` at most; whether there were any.
+    ///
+    /// Room in the streams' buffers comes back here, as [`Event::Writable`].
+    pub fn transmit(
+        &mut self,
+        out: &mut Vec<u8>,
+        limit: usize,
+        now: Instant,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        let limit = out.len() + limit;
+        let any = match &mut self.layer {
+            Layer::Clear(upgrade) => {
+                let before = out.len();
+                upgrade.transmit(out);
+                out.len() > before
+            }
+            Layer::Sealed(sealed) => {
+                let mut any = sealed.transmit(out, limit, now);
+                if let Life::Flushing { code, deadline } = self.life {
+                    if sealed.mux.stats().buffered_out == 0 {
+                        sealed.mux.go_away(code);
+                        self.life = Life::Leaving { code, deadline };
+                        any |= sealed.transmit(out, limit, now);
+                    }
+                }
+                any
+            }
+        };
+        if any && matches!(self.life, Life::Upgrading { .. }) {
+            self.flight = true;
+        }
+        if any && self.life != Life::Over {
+            self.settle(Ok(()), now, events);
+        }
+        any
+    }
+
+    /// When [`Session::handle_timeout`] wants to be called.
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Instant> {
+        let own = match self.life {
+            Life::Over => return None,
+            Life::Upgrading { deadline }
+            | Life::Flushing { deadline, .. }
+            | Life::Leaving { deadline, .. } => Some(deadline),
+            Life::Open => None,
+        };
+        let inner = match &self.layer {
+            Layer::Clear(_) => None,
+            Layer::Sealed(sealed) => sealed.next_timeout(),
+        };
+        own.into_iter().chain(inner).min()
+    }
+
+    // ---- getters
+
+    /// The peer does not read what it makes us send: the socket must not be read until it does.
+    #[must_use]
+    pub fn is_overloaded(&self) -> bool {
+        match &self.layer {
+            Layer::Clear(_) => false,
+            Layer::Sealed(sealed) => self.life != Life::Over && sealed.mux.is_overloaded(),
+        }
+    }
+
+    /// Nothing more will be queued: the socket's write side can be ended once it has taken everything.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        matches!(self.life, Life::Leaving { .. } | Life::Over)
+    }
+
+    /// [`Event::Closed`] was given.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.life == Life::Over
+    }
+
+    /// The smallest round trip seen by pings.
+    #[must_use]
+    pub fn rtt(&self) -> Option<Duration> {
+        match &self.layer {
+            Layer::Clear(_) => None,
+            Layer::Sealed(sealed) => sealed.mux.rtt(),
+        }
+    }
+
+    /// The muxer's counters; `None` before it runs.
+    #[must_use]
+    pub fn stats(&self) -> Option<Stats> {
+        match &self.layer {
+            Layer::Clear(_) => None,
+            Layer::Sealed(sealed) => Some(sealed.mux.stats()),
+        }
+    }
+
+    // ---- private
+
+    /// After the muxer saw bytes or time: its events, then the end if there was one.
+    fn settle(&mut self, received: Result<(), Reason>, now: Instant, events: &mut Vec<Event>) {
+        let Layer::Sealed(sealed) = &mut self.layer else { return };
+        if sealed.announce(self.round_trips, events) && matches!(self.life, Life::Upgrading { .. }) {
+            self.life = Life::Open;
+        }
+        let ended = sealed.dispatch(&self.config, &self.protocols, now, events);
+        let exhausted = sealed.is_exhausted();
+        if let Err(reason) = received {
+            self.end(reason, events);
+        } else if let Some(reason) = ended {
+            self.end(reason, events);
+        } else if exhausted {
+            self.end(Reason::Record(noise::Error::NoncesExhausted), events);
+        }
+    }
+
+    fn end(&mut self, reason: Reason, events: &mut Vec<Event>) {
+        if self.life != Life::Over {
+            self.life = Life::Over;
+            events.push(Event::Closed(reason));
+        }
+    }
+
+    fn stage(&self) -> Stage {
+        match &self.layer {
+            Layer::Clear(upgrade) => upgrade.stage(),
+            Layer::Sealed(_) => Stage::Muxer,
+        }
+    }
+
+    fn sealed(&mut self) -> Result<&mut Sealed, Error> {
+        match &mut self.layer {
+            Layer::Clear(_) => Err(Error::NotEstablished),
+            Layer::Sealed(sealed) => Ok(sealed),
+        }
+    }
+}
