@@ -1,0 +1,30 @@
+//! The native module `plait._core._rust`: translation between Python and `plait-core`.
+//!
+//! No protocol is decided here. Bytes come in and go out by the buffer protocol, core errors become
+//! Python's classes in `errors`, and every `unsafe` line is in `buf`.
+
+mod buf;
+mod config;
+mod errors;
+mod events;
+mod files;
+mod identity;
+mod messages;
+mod session;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<buf::ReceiveBuffer>()?;
+    module.add_class::<config::MemoryBudget>()?;
+    module.add_class::<config::ProtocolSet>()?;
+    module.add_class::<config::SessionConfig>()?;
+    module.add_class::<session::Session>()?;
+    events::register(module)?;
+    identity::register(module)?;
+    messages::register(module)?;
+    files::register(module)?;
+    module.add_function(wrap_pyfunction!(errors::every_error, module)?)
+}

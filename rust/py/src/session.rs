@@ -1,0 +1,263 @@
+//! The session, verb by verb.
+
+use std::cell::RefCell;
+
+use plait_core::mux::{Available, StreamId};
+use plait_core::session::{self, Event};
+use plait_core::time::Instant;
+use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList};
+use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::buf::{ReceiveBuffer, new_bytes, with_buffer, with_writable};
+use crate::config::{ProtocolSet, SessionConfig};
+use crate::errors::{self, command};
+use crate::events;
+
+/// One connection without its socket: secure channel and muxer behind one set of verbs.
+#[pyclass(module = "plait._core._rust")]
+pub(crate) struct Session {
+    session: session::Session,
+    /// What `transmit` gave besides bytes.
+    events: Vec<Event>,
+}
+
+#[pymethods]
+impl Session {
+    #[staticmethod]
+    fn dial(
+        py: Python<'_>,
+        config: &SessionConfig,
+        protocols: &ProtocolSet,
+        expected_peer: Option<&Bound<'_, PyAny>>,
+        now: f64,
+    ) -> PyResult<Self> {
+        let expected = expected_peer.map(errors::peer_id).transpose()?;
+        let session = session::Session::dial(&config.config, &protocols.names, expected, random()?, at(now)?)
+            .map_err(|error| command(py, &error))?;
+        Ok(Self { session, events: Vec::new() })
+    }
+
+    #[staticmethod]
+    fn accept(config: &SessionConfig, protocols: &ProtocolSet, now: f64) -> PyResult<Self> {
+        let session = session::Session::accept(&config.config, &protocols.names, random()?, at(now)?);
+        Ok(Self { session, events: Vec::new() })
+    }
+
+    // ---- in
+
+    fn receive<'py>(
+        &mut self,
+        py: Python<'py>,
+        buffer: &ReceiveBuffer,
+        count: usize,
+        now: f64,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let now = at(now)?;
+        let mut events = Vec::new();
+        buffer.with_bytes(count, |data| self.session.receive(data, now, &mut events))?;
+        events::to_list(py, events)
+    }
+
+    fn receive_bytes<'py>(
+        &mut self,
+        py: Python<'py>,
+        data: &Bound<'py, PyAny>,
+        now: f64,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let now = at(now)?;
+        let mut events = Vec::new();
+        // Records are opened in place, and these bytes are not ours to change.
+        let mut copy = with_buffer(data, <[u8]>::to_vec)?;
+        self.session.receive(&mut copy, now, &mut events);
+        events::to_list(py, events)
+    }
+
+    fn receive_eof<'py>(&mut self, py: Python<'py>, now: f64) -> PyResult<Bound<'py, PyList>> {
+        let mut events = Vec::new();
+        self.session.receive_eof(at(now)?, &mut events);
+        events::to_list(py, events)
+    }
+
+    fn handle_timeout<'py>(&mut self, py: Python<'py>, now: f64) -> PyResult<Bound<'py, PyList>> {
+        let mut events = Vec::new();
+        self.session.handle_timeout(at(now)?, &mut events);
+        events::to_list(py, events)
+    }
+
+    // ---- commands
+
+    fn open_stream(&mut self, py: Python<'_>, protocols: Vec<String>, now: f64) -> PyResult<Option<u64>> {
+        let id = self.session.open_stream(protocols, at(now)?).map_err(|error| command(py, &error))?;
+        Ok(id.map(StreamId::as_u64))
+    }
+
+    fn read<'py>(
+        &mut self,
+        py: Python<'py>,
+        stream: u64,
+        limit: usize,
+    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let id = StreamId::from_u64(stream);
+        let length = match self.session.available(id).map_err(|error| command(py, &error))? {
+            Available::Nothing => return Ok(None),
+            Available::Finished => 0,
+            Available::Bytes(length) => length.min(limit),
+        };
+        let mut outcome = Ok(length);
+        let bytes = new_bytes(py, length, |into| {
+            if !into.is_empty() {
+                outcome = self.session.read(id, into);
+            }
+        })?;
+        match outcome {
+            Ok(count) if count == length => Ok(Some(bytes)),
+            // The core gives what `available` promised; anything else would be uninitialised bytes.
+            Ok(_) => Err(PyValueError::new_err("the session gave fewer bytes than it had")),
+            Err(error) => Err(command(py, &error)),
+        }
+    }
+
+    fn read_into(
+        &mut self,
+        py: Python<'_>,
+        stream: u64,
+        buffer: &Bound<'_, PyAny>,
+    ) -> PyResult<Option<usize>> {
+        let id = StreamId::from_u64(stream);
+        match self.session.available(id).map_err(|error| command(py, &error))? {
+            Available::Nothing => Ok(None),
+            Available::Finished => Ok(Some(0)),
+            Available::Bytes(_) => {
+                let count = with_writable(buffer, |into| self.session.read(id, into))?;
+                count.map(Some).map_err(|error| command(py, &error))
+            }
+        }
+    }
+
+    fn write(
+        &mut self,
+        py: Python<'_>,
+        stream: u64,
+        data: &Bound<'_, PyAny>,
+        offset: usize,
+    ) -> PyResult<usize> {
+        let id = StreamId::from_u64(stream);
+        with_buffer(data, |bytes| self.session.write(id, bytes.get(offset..).unwrap_or_default()))?
+            .map_err(|error| command(py, &error))
+    }
+
+    fn close_write(&mut self, stream: u64) {
+        self.session.close_write(StreamId::from_u64(stream));
+    }
+
+    fn stop_reading(&mut self, stream: u64) {
+        self.session.stop_reading(StreamId::from_u64(stream));
+    }
+
+    fn release(&mut self, stream: u64, now: f64) -> PyResult<()> {
+        self.session.release(StreamId::from_u64(stream), at(now)?);
+        Ok(())
+    }
+
+    fn reset(&mut self, stream: u64, error_code: u32) {
+        self.session.reset(StreamId::from_u64(stream), error_code);
+    }
+
+    fn close<'py>(&mut self, py: Python<'py>, error_code: u32, now: f64) -> PyResult<Bound<'py, PyList>> {
+        let mut events = Vec::new();
+        self.session.close(error_code, at(now)?, &mut events);
+        events::to_list(py, events)
+    }
+
+    fn set_protocols(&mut self, protocols: &ProtocolSet) {
+        self.session.set_protocols(&protocols.names);
+    }
+
+    // ---- out
+
+    fn transmit<'py>(&mut self, py: Python<'py>, limit: usize, now: f64) -> PyResult<Bound<'py, PyBytes>> {
+        let now = at(now)?;
+        OUT.with_borrow_mut(|out| {
+            out.clear();
+            self.session.transmit(out, limit, now, &mut self.events);
+            // The transport keeps what it cannot send at once, so it needs bytes of its own.
+            new_bytes(py, out.len(), |into| into.copy_from_slice(out))
+        })
+    }
+
+    fn take_events<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
+        if self.events.is_empty() {
+            return Ok(None);
+        }
+        events::to_list(py, std::mem::take(&mut self.events)).map(Some)
+    }
+
+    fn next_timeout(&self) -> Option<f64> {
+        #[allow(clippy::cast_precision_loss)] // microseconds fit a float for 285 years
+        self.session.next_timeout().map(|deadline| deadline.as_micros() as f64 / MICROS)
+    }
+
+    #[getter]
+    fn is_overloaded(&self) -> bool {
+        self.session.is_overloaded()
+    }
+
+    #[getter]
+    fn is_leaving(&self) -> bool {
+        self.session.is_leaving()
+    }
+
+    // ---- getters
+
+    #[getter]
+    fn rtt(&self) -> Option<f64> {
+        self.session.rtt().map(|rtt| rtt.as_secs_f64())
+    }
+
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let stats = self.session.stats().unwrap_or_default();
+        let dict = PyDict::new(py);
+        dict.set_item("inbound_streams", stats.inbound_streams)?;
+        dict.set_item("outbound_streams", stats.outbound_streams)?;
+        dict.set_item("buffered_in", stats.buffered_in)?;
+        dict.set_item("buffered_out", stats.buffered_out)?;
+        dict.set_item("frames_received", stats.frames_received)?;
+        dict.set_item("frames_sent", stats.frames_sent)?;
+        dict.set_item("streams_accepted", stats.streams_accepted)?;
+        dict.set_item("streams_refused", stats.streams_refused)?;
+        dict.set_item("streams_opened", stats.streams_opened)?;
+        dict.set_item("resets_received", stats.resets_received)?;
+        dict.set_item("pings_received", stats.pings_received)?;
+        dict.set_item("frames_ignored", stats.frames_ignored)?;
+        dict.set_item("frames_after_fin", stats.frames_after_fin)?;
+        Ok(dict)
+    }
+}
+
+thread_local! {
+    /// Where records are built before they become `bytes`: one for all sessions of a thread, so that an
+    /// idle connection owns none.
+    static OUT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+fn at(now: f64) -> PyResult<Instant> {
+    if now.is_finite() && now >= 0.0 {
+        // Between 0 and 2^63 after the check, up to what a clock can show.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        Ok(Instant::from_micros((now * MICROS).ceil() as u64))
+    } else {
+        Err(PyValueError::new_err("the time is not a number of seconds"))
+    }
+}
+
+fn random() -> PyResult<[u8; 32]> {
+    let mut bytes = [0; 32];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| PyOSError::new_err("the system has no random numbers"))?;
+    Ok(bytes)
+}
+
+const MICROS: f64 = 1e6;
