@@ -1,0 +1,76 @@
+"""From text and bytes to addresses, with a cache: the same few addresses come again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from plait.addresses.components import Component
+from plait.exceptions import InvalidMultiaddrError
+from plait.types import AddressLike
+
+if TYPE_CHECKING:
+    from multiaddr import Multiaddr
+
+    from plait.addresses.address import Address
+
+__all__ = ["components", "join", "parse", "parse_many"]
+
+# Some 500 bytes each; more than a host has peers, and a flood of new ones only empties it.
+CACHED = 4096
+
+
+def parse(address: AddressLike) -> Multiaddr:
+    """The multiaddr object of any form of an address.
+
+    Raises:
+        InvalidMultiaddrError: empty, malformed, too long, or with a protocol that we do not know.
+    """
+    return _address(address)
+
+
+def parse_many(addresses: Iterable[AddressLike]) -> tuple[Multiaddr, ...]:
+    """Those of the addresses that we understand, each once: what a peer sends may be newer than we."""
+    found: dict[Multiaddr, None] = {}
+    for address in addresses:
+        try:
+            found[_address(address)] = None
+        except InvalidMultiaddrError:
+            continue
+    return tuple(found)
+
+
+def components(address: AddressLike) -> tuple[Component, ...]:
+    """What the address is made of, from the outside in; raises `InvalidMultiaddrError`."""
+    return _address(address).components
+
+
+def join(parts: Iterable[Component]) -> Multiaddr:
+    """The address that is made of these components."""
+    from plait.addresses.address import Address
+
+    return Address.from_components(tuple(parts))
+
+
+def _address(address: AddressLike) -> Address:
+    if isinstance(address, str | bytes):
+        return _parsed(address)
+    from plait.addresses.address import Address
+
+    if isinstance(address, Address):
+        return address
+    return _parsed(bytes(address))
+
+
+@lru_cache(maxsize=CACHED)
+def _parsed(address: str | bytes) -> Address:
+    # Loaded with the first address, because it loads the multiaddr package.
+    from plait.addresses.address import Address
+
+    if not address:
+        raise InvalidMultiaddrError("an empty multiaddr")
+    parsed = Address(address)
+    if not parsed.components:
+        raise InvalidMultiaddrError("an empty multiaddr")
+    return parsed

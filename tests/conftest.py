@@ -1,0 +1,87 @@
+"""Every async test runs on asyncio's own loop and on uvloop.
+
+What a test leaves behind fails it: a task that still runs, or an exception that only the event loop saw.
+There are no async fixtures on purpose: what needs a loop is an async context manager that the test enters
+itself, so that its end is part of the test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+try:
+    import uvloop
+except ImportError:  # no wheels for it on Windows
+    uvloop = None  # type: ignore[assignment]
+
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.SelectorEventLoop}
+if uvloop is not None:
+    LOOPS["uvloop"] = uvloop.new_event_loop
+
+# Longer than any healthy test needs on two busy cores, short enough to wait for when one hangs.
+DEFAULT_LIMIT = 30.0
+
+# The same examples on every run, so that a red run means a changed program; a slow machine is no failure.
+settings.register_profile(
+    "plait", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("plait")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if not inspect.iscoroutinefunction(metafunc.function):
+        return
+    metafunc.fixturenames.append("loop_kind")
+    one = metafunc.definition.get_closest_marker("one_loop") is not None
+    metafunc.parametrize("loop_kind", ["asyncio"] if one else list(LOOPS))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    test = pyfuncitem.obj
+    if not inspect.iscoroutinefunction(test):
+        return None
+    # Only what the test names: it need not take the loop's name itself.
+    wanted = pyfuncitem._fixtureinfo.argnames
+    arguments = {name: pyfuncitem.funcargs[name] for name in wanted}
+    marker = pyfuncitem.get_closest_marker("limit")
+    limit = DEFAULT_LIMIT if marker is None else float(marker.args[0])
+    factory = LOOPS[str(pyfuncitem.callspec.params["loop_kind"])]
+    run_on_loop(factory, test(**arguments), limit)
+    return True
+
+
+def run_on_loop(
+    factory: Callable[[], asyncio.AbstractEventLoop], test: Coroutine[Any, Any, None], limit: float
+) -> None:
+    unseen: list[dict[str, Any]] = []
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.get_loop().set_exception_handler(lambda _, context: unseen.append(context))
+        runner.run(watched(test, limit))
+        # A future that nobody looked at speaks up only when it is collected.
+        gc.collect(0)
+    for context in unseen:
+        raise AssertionError(f"only the event loop saw: {context['message']}") from context.get("exception")
+
+
+async def watched(test: Coroutine[Any, Any, None], limit: float) -> None:
+    try:
+        async with asyncio.timeout(limit) as clock:
+            await test
+    except TimeoutError:
+        if not clock.expired():
+            raise
+        running = "\n".join(f"  {task!r}" for task in asyncio.all_tasks())
+        pytest.fail(f"not done after {limit:g} s; running then:\n{running}")
+    # One turn, for the callbacks of what was just cancelled or closed.
+    await asyncio.sleep(0)
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    if left:
+        pytest.fail("tasks left behind:\n" + "\n".join(f"  {task!r}" for task in left))
