@@ -104,6 +104,8 @@ impl SessionConfig {
         let keys = StaticKeys::new(secret, identity_key, signature).map_err(|error| identity(py, &error))?;
         let mux = MuxConfig {
             max_inbound_streams,
+            // The session accepts whatever it may as soon as it sees it, and bounds what it negotiates itself.
+            max_unaccepted_streams: max_inbound_streams,
             max_unacknowledged_streams,
             max_stream_window,
             max_buffered_in: max_buffered,

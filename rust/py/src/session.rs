@@ -223,6 +223,7 @@ impl Session {
         dict.set_item("outbound_streams", stats.outbound_streams)?;
         dict.set_item("buffered_in", stats.buffered_in)?;
         dict.set_item("buffered_out", stats.buffered_out)?;
+        dict.set_item("memory", stats.memory)?;
         dict.set_item("frames_received", stats.frames_received)?;
         dict.set_item("frames_sent", stats.frames_sent)?;
         dict.set_item("streams_accepted", stats.streams_accepted)?;

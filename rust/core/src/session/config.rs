@@ -33,7 +33,11 @@ impl Config {
     pub fn new(keys: Arc<StaticKeys>, budget: Budget) -> Self {
         Self {
             keys,
-            mux: Arc::new(MuxConfig::default()),
+            // The session accepts streams as soon as it sees them, and bounds what it negotiates by itself.
+            mux: Arc::new(MuxConfig {
+                max_unaccepted_streams: MuxConfig::default().max_inbound_streams,
+                ..MuxConfig::default()
+            }),
             budget,
             upgrade_timeout: Duration::from_secs(10),
             negotiate_timeout: Duration::from_secs(10),

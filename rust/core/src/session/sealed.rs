@@ -10,7 +10,7 @@ use super::upgrade::{Keys, NOISE, Selection, YAMUX};
 use crate::multistream::ProtocolSet;
 use crate::mux::yamux::Yamux;
 use crate::mux::{MuxEvent, Role, Violation};
-use crate::noise;
+use crate::noise::{self, EarlyMuxer};
 use crate::secure::{RECORD_PREFIX, SecureChannel};
 use crate::time::Instant;
 
@@ -64,10 +64,13 @@ impl Sealed {
     /// Both sides named muxers in the handshake and share none: the spec wants the upgrade to fail.
     pub(super) fn new(keys: Keys, role: Role, config: &Config, now: Instant) -> Result<Self, Reason> {
         let Keys { completed, out } = keys;
-        let early = completed.remote_muxers.iter().any(|name| name == YAMUX);
-        if !early && !completed.remote_muxers.is_empty() {
-            return Err(Reason::NothingInCommon { stage: Stage::Muxer, ours: vec![YAMUX.to_owned()] });
-        }
+        let early = match completed.early_muxer(&[YAMUX.to_owned()]) {
+            EarlyMuxer::Agreed(_) => true,
+            EarlyMuxer::NotOffered => false,
+            EarlyMuxer::NoOverlap => {
+                return Err(Reason::NothingInCommon { stage: Stage::Muxer, ours: vec![YAMUX.to_owned()] });
+            }
+        };
         let mut greeting = Vec::new();
         let selection = match (early, role) {
             (true, _) => None,

@@ -142,6 +142,10 @@ impl Yamux {
 
     /// Does what is due `now`; early and late calls do no harm.
     pub fn handle_timeout(&mut self, now: Instant, events: &mut Vec<MuxEvent>) {
+        if self.account.is_full_inbound() {
+            // It is our application that does not read; the peer's silence says nothing then.
+            self.keepalive.heard(now);
+        }
         if self.keepalive.handle_timeout(now) {
             events.push(MuxEvent::KeepAliveExpired);
         }

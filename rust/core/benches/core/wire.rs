@@ -1,0 +1,141 @@
+//! Two sessions with one buffer between them: what is measured is theirs, not the pipe's.
+
+use std::sync::Arc;
+
+use plait_core::identity::PeerId;
+use plait_core::limits::Budget;
+use plait_core::multistream::ProtocolSet;
+use plait_core::mux::StreamId;
+use plait_core::session::{Config, Event, Session};
+use plait_core::testing::{DIALER, LISTENER, identity};
+use plait_core::time::Instant;
+
+/// What both sides speak.
+pub const ECHO: &str = "/echo/1.0.0";
+
+/// What a driver takes for one write to the socket.
+const SEGMENT: usize = 128 << 10;
+
+/// Two hosts. Their identities are made once, as in a program that runs.
+pub struct Hosts {
+    dialer: Arc<Config>,
+    listener: Arc<Config>,
+    listening_peer: PeerId,
+    protocols: Arc<ProtocolSet>,
+}
+
+impl Hosts {
+    pub fn new() -> Self {
+        let (dialing_keys, _) = identity(DIALER);
+        let (listening_keys, listening_peer) = identity(LISTENER);
+        Self {
+            dialer: Arc::new(Config::new(dialing_keys, Budget::unlimited())),
+            listener: Arc::new(Config::new(listening_keys, Budget::unlimited())),
+            listening_peer,
+            protocols: Arc::new(ProtocolSet::new([ECHO]).unwrap()),
+        }
+    }
+
+    /// A connection, up to the silence after the upgrade.
+    pub fn connect(&self) -> Wire {
+        let now = Instant::from_micros(1_000_000);
+        let expected = Some(self.listening_peer.clone());
+        let mut wire = Wire {
+            dialer: Session::dial(&self.dialer, &self.protocols, expected, [7; 32], now).unwrap(),
+            listener: Session::accept(&self.listener, &self.protocols, [9; 32], now),
+            now,
+            segment: Vec::with_capacity(2 * SEGMENT),
+            events: Vec::new(),
+        };
+        wire.carry(|_, _| {});
+        wire
+    }
+}
+
+/// A connection.
+pub struct Wire {
+    pub dialer: Session,
+    pub listener: Session,
+    pub now: Instant,
+    segment: Vec<u8>,
+    events: Vec<Event>,
+}
+
+impl Wire {
+    /// Carries segments until both sides are silent. The listener's application sees its events.
+    pub fn carry(&mut self, mut application: impl FnMut(&mut Session, Event)) {
+        let Self { dialer, listener, now, segment, events } = self;
+        loop {
+            let there = carry_segment(dialer, listener, segment, *now, events);
+            events.drain(..).for_each(|event| application(listener, event));
+            let back = carry_segment(listener, dialer, segment, *now, events);
+            events.clear();
+            if !there && !back {
+                return;
+            }
+        }
+    }
+
+    /// A stream of the dialer, negotiated: its id here and there.
+    pub fn open(&mut self) -> (StreamId, StreamId) {
+        let ours = self.dialer.open_stream(vec![ECHO.to_owned()], self.now).unwrap().unwrap();
+        let mut theirs = None;
+        self.carry(|_, event| {
+            if let Event::StreamOpened { id, .. } = event {
+                theirs = Some(id);
+            }
+        });
+        (ours, theirs.unwrap())
+    }
+
+    /// Writes `data`, and reads it at the other side into `into`, by the segment.
+    pub fn send(&mut self, (ours, theirs): (StreamId, StreamId), data: &[u8], into: &mut [u8]) {
+        let mut rest = data;
+        while !rest.is_empty() {
+            let taken = self.dialer.write(ours, rest).unwrap();
+            rest = &rest[taken..];
+            self.carry(|listener, event| {
+                if event_is_readable(&event) {
+                    while listener.read(theirs, into).unwrap() > 0 {}
+                }
+            });
+        }
+    }
+
+    /// Opens a stream, sends `data` on it and closes it on both sides.
+    pub fn use_stream(&mut self, data: &[u8], into: &mut [u8]) {
+        let ours = self.dialer.open_stream(vec![ECHO.to_owned()], self.now).unwrap().unwrap();
+        self.dialer.write(ours, data).unwrap();
+        self.dialer.close_write(ours);
+        let now = self.now;
+        self.carry(|listener, event| {
+            if let Event::Readable(id) = event {
+                while listener.read(id, into).unwrap() > 0 {}
+                listener.release(id, now);
+            }
+        });
+        self.dialer.release(ours, now);
+        self.carry(|_, _| {});
+        assert_eq!(self.dialer.stats().unwrap().outbound_streams, 0);
+    }
+}
+
+fn carry_segment(
+    from: &mut Session,
+    to: &mut Session,
+    segment: &mut Vec<u8>,
+    now: Instant,
+    events: &mut Vec<Event>,
+) -> bool {
+    segment.clear();
+    let any = from.transmit(segment, SEGMENT, now, events);
+    events.clear();
+    if any {
+        to.receive(segment, now, events);
+    }
+    any
+}
+
+fn event_is_readable(event: &Event) -> bool {
+    matches!(event, Event::Readable(_))
+}
