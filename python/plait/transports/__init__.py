@@ -1,0 +1,22 @@
+"""Raw connections: from an address to bytes in an asyncio protocol, and nothing above that.
+
+Purpose: dial and listen, for each kind of address.
+Takes: multiaddrs without `/p2p`, and a factory of asyncio protocols.
+Gives: `TcpTransport`, `MemoryTransport`, the `TransportRegistry`, and which address is at which end.
+May look at: abc, addresses, exceptions.
+"""
+
+from plait.transports.interfaces import interface_hosts
+from plait.transports.locate import locate
+from plait.transports.memory import MemorySpace, MemoryTransport
+from plait.transports.registry import TransportRegistry
+from plait.transports.tcp import TcpTransport
+
+__all__ = [
+    "MemorySpace",
+    "MemoryTransport",
+    "TcpTransport",
+    "TransportRegistry",
+    "interface_hosts",
+    "locate",
+]
