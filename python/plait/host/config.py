@@ -1,0 +1,56 @@
+"""Everything about a host that can be set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from plait.exceptions import ConfigError
+from plait.limits import Limits, Timeouts
+from plait.transports import MemoryTransport, TcpTransport
+
+if TYPE_CHECKING:
+    from plait.abc import Transport
+
+__all__ = ["HostConfig"]
+
+
+def default_transports() -> Sequence[Transport]:
+    """What a host dials and listens with unless told otherwise."""
+    return (TcpTransport(), MemoryTransport())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostConfig:
+    """Settings of a host; `dataclasses.replace` makes a variant.
+
+    Attributes:
+        timeouts: the protective ones.
+        limits: how much the host does and keeps at once.
+        agent_version: what the host calls itself to peers; `"plait/<version>"` when empty.
+        identify: ask peers what they are, and tell them what we are. Peers that hear nothing may
+            refuse to open streams.
+        ping: answer pings. js-libp2p drops connections whose pings fail.
+        ping_idle: seconds without a ping after which a ping stream is closed.
+        transports: makes the transports of a host; the first that knows an address gets it.
+    """
+
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    limits: Limits = field(default_factory=Limits)
+    agent_version: str = ""
+    identify: bool = True
+    ping: bool = True
+    # Four times the interval of the slowest pinger that is known, rust's 15 s.
+    ping_idle: float = 60.0
+    transports: Callable[[], Sequence[Transport]] = default_transports
+
+    def __post_init__(self) -> None:
+        if "\n" in self.agent_version or len(self.agent_version) > MAX_AGENT:
+            raise ConfigError(f"agent_version has more than {MAX_AGENT} characters, or a line end")
+        if self.ping_idle <= 0:
+            raise ConfigError("ping_idle has to be more than 0 s")
+
+
+# As kubo has it; longer names only take room from addresses in identify.
+MAX_AGENT = 128

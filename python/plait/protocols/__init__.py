@@ -1,0 +1,13 @@
+"""The protocols that every host speaks: small services over the seams of a host.
+
+Purpose: identify peers, measure round trips, measure throughput.
+Takes: a `Network`, its streams and connections; the peerstore and the event bus.
+Gives: `identify`, `ping` and `perf`, each with its service and its client.
+May look at: peerstore, events, limits, abc, addresses, identity, wire, exceptions, types.
+"""
+
+from plait.protocols.identify import Identify
+from plait.protocols.perf import PerfResult, PerfServer, measure
+from plait.protocols.ping import PingService, ping
+
+__all__ = ["Identify", "PerfResult", "PerfServer", "PingService", "measure", "ping"]

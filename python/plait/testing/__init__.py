@@ -1,0 +1,12 @@
+"""What tests of programs on plait need, whatever runs the tests.
+
+Purpose: hosts in memory, and a check that nothing stays behind.
+Takes: a running event loop.
+Gives: `network`, `no_leaks`.
+May look at: host, and all below.
+"""
+
+from plait.testing.hosts import network
+from plait.testing.leaks import LeakError, no_leaks
+
+__all__ = ["LeakError", "network", "no_leaks"]
