@@ -1,0 +1,51 @@
+"""Arguments that several commands take, and what they may be."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import plait
+
+__all__ = ["add_identity", "count", "load_identity", "seconds"]
+
+
+def add_identity(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--identity",
+        type=Path,
+        metavar="FILE",
+        help="key file made by `plait id new`: keeps the peer id (default: a new one each time)",
+    )
+
+
+def load_identity(options: argparse.Namespace) -> plait.KeyPair | None:
+    """The key pair of ``--identity``; a missing or malformed file raises as `KeyPair.load` does."""
+    import plait
+
+    return None if options.identity is None else plait.KeyPair.load(options.identity)
+
+
+def count(text: str) -> int:
+    """A whole number from 1 on."""
+    value = int(text) if text.isascii() and text.isdigit() else 0
+    if not 0 < value <= MAX_COUNT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to {MAX_COUNT}")
+    return value
+
+
+def seconds(text: str) -> float:
+    """A time from 0 on."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= MAX_COUNT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 to {MAX_COUNT}")
+    return value
+
+
+# Anything above is a slip of the finger.
+MAX_COUNT = 1_000_000
