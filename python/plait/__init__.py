@@ -68,4 +68,6 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__, *OPEN_ROOMS})
 
 
-OPEN_ROOMS = frozenset({"addresses", "events", "exceptions", "limits", "protocols", "testing"})
+OPEN_ROOMS = frozenset(
+    {"addresses", "events", "exceptions", "files", "identity", "limits", "protocols", "testing"}
+)

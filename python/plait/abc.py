@@ -3,7 +3,7 @@
 Purpose: the verbs between rooms, as `typing.Protocol` classes.
 Takes: nothing; there is no logic here.
 Gives: `Transport`, `Listener`, `Stream`, `Connection`, `Network`, and the handler types.
-May look at: identity, addresses (types only).
+May look at: identity, addresses, events (types only).
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     import asyncio
+    from types import TracebackType
 
     from multiaddr import Multiaddr
 
+    from plait.events import EventsDropped
     from plait.identity import KeyPair, PeerId
     from plait.types import Direction
 
@@ -71,7 +73,9 @@ class Stream(Protocol):
     def get_extra_info(self, name: str, default: Any = None) -> Any: ...
 
     async def __aenter__(self) -> Stream: ...
-    async def __aexit__(self, *exc: object) -> None: ...
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
 
 
 class Connection(Protocol):
@@ -156,4 +160,4 @@ class Network(Protocol):
     def open_stream(self, target: Target, protocols: str | Sequence[str]) -> Opening[Stream]: ...
     def handle(self, protocol: str, handler: Handler | None = None) -> Any: ...
     def unhandle(self, protocol: str) -> None: ...
-    def events(self, *classes: type[E]) -> AsyncIterator[E]: ...
+    def events(self, *classes: type[E]) -> AsyncIterator[E | EventsDropped]: ...

@@ -485,14 +485,16 @@ async def test_a_burst_of_dials_is_served_though_slots_are_few() -> None:
 
 
 async def test_a_handshake_that_stalls_is_dropped_and_its_slot_is_free() -> None:
-    config = HostConfig(timeouts=Timeouts(upgrade=0.1))
-    async with no_leaks(), Host(config=config) as alice:
+    limits = Limits(connections=1, inbound_connections=1, handshakes=1, handshakes_per_address=1)
+    config = HostConfig(timeouts=Timeouts(upgrade=0.2), limits=limits)
+    async with no_leaks(), Host(config=config) as alice, Host(listen=()) as bob:
         endpoint = host_port(alice.addresses[0])
         assert endpoint is not None
         reader, writer = await asyncio.open_connection(endpoint.host, endpoint.port)
         await reader.read()
         assert alice.stats()["upgrades_failed"] == 1
         writer.close()
+        assert await bob.connect(alice.addresses[0])
 
 
 async def test_garbage_is_dropped_and_does_not_disturb() -> None:

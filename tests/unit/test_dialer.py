@@ -14,6 +14,7 @@ from plait.exceptions import (
     DialError,
     DialRefusedError,
     DialTimeoutError,
+    LimitError,
     NoAddressError,
     PeerIdMismatchError,
 )
@@ -66,8 +67,14 @@ class Net:
             self,  # type: ignore[arg-type]
             timeouts=Timeouts(**timeouts),
             limits=Limits(**options),
-            adopt=self.adopted.append,
+            adopt=self.adopt,
         )
+
+        self.refusal: Any = None
+
+    def adopt(self, connection: Any) -> Any:
+        self.adopted.append(connection)
+        return self.refusal
 
     # As upgrader
 
@@ -344,6 +351,13 @@ async def test_whoever_joins_with_other_addresses_gets_them_tried() -> None:
         await wrong
     connection: Any = await right
     assert connection.address == NEAR[1]
+
+
+async def test_a_connection_that_is_not_wanted_is_not_given_out() -> None:
+    net = Net()
+    net.refusal = LimitError("full")
+    with pytest.raises(LimitError, match="full"):
+        await net.dialer.dial(BOB, NEAR[:1])
 
 
 async def test_closing_tells_those_who_wait() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import resource
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 from plait._core import FileReader, FileWriter
 from plait.files import FileRefusedError, InvalidNameError, OutgoingFile, ReplyCode, SourceError, collect
 from plait.files.destination import Destination, Folder
+from plait.files.disk import DiskThreads
 from plait.files.errors import DestinationError, DigestMismatchError
 from plait.files.outgoing import Source
 
@@ -120,6 +123,44 @@ class TestFileWriter:
         with files_of_at_most(4096), pytest.raises(OSError) as caught:
             writer.write([bytes(4096), b"one too many"])
         assert caught.value.errno == errno.EFBIG
+
+
+class TestDiskThreads:
+    async def test_a_job_runs_beside_the_loop(self) -> None:
+        begun, go_on = asyncio.Event(), threading.Event()
+        loop = asyncio.get_running_loop()
+
+        def job(answer: int) -> int:
+            loop.call_soon_threadsafe(begun.set)
+            go_on.wait()
+            return answer
+
+        future = DiskThreads().start(job, 42)
+        await begun.wait()
+        assert not future.done()
+        go_on.set()
+        assert await future == 42
+
+    async def test_settle_sees_a_job_through_although_cancelled(self) -> None:
+        begun, go_on = asyncio.Event(), threading.Event()
+        loop = asyncio.get_running_loop()
+        done: list[bool] = []
+
+        def job() -> None:
+            loop.call_soon_threadsafe(begun.set)
+            go_on.wait()
+            done.append(True)
+
+        task = asyncio.create_task(DiskThreads().settle(job))
+        await begun.wait()
+        for _ in range(2):
+            task.cancel()
+            await asyncio.sleep(0)
+        assert not task.done()
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert done == [True]
 
 
 class TestCollect:

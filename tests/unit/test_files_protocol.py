@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from plait.files import (
     SourceError,
     TransferAbortedError,
 )
+from plait.files.destination import Destination
 from plait.files.errors import DestinationError
 from plait.files.messages import Reply, Request, UnsupportedRequestError
 from plait.files.names import check_name, decode_name
@@ -36,6 +39,8 @@ DIGEST_OF_NOTHING = bytes.fromhex("af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc11
 DIGEST_OF_012 = bytes.fromhex("e1be4d7a8ab5560aa4199eea339849ba8e293d55ca0a81006726d184519e647f")
 # docs/protocols/files.md has the first of these two, and how the second is made.
 EMPTY_A = bytes.fromhex("0d01000000000000000000000161")
+# Half a block: the sender is then in the middle of writing one.
+HALF = 1 << 19
 SMALL_B = bytes.fromhex("0d01000000000000000003000162") + b"\x00\x01\x02" + DIGEST_OF_012
 OK = bytes.fromhex("03000000")
 
@@ -164,11 +169,22 @@ class TestReceiver:
             assert stream.reset_code is not None
         assert receiver.progress.files_failed == len(SMALL_B)
 
-    async def test_many_tiny_pieces_are_no_more_than_a_block(self, tmp_path: Path) -> None:
+    async def test_many_tiny_pieces_are_written_before_they_become_too_many(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         content = bytes(5000)
         request = Request(b"tiny", len(content)).encode()
-        data = bytes([len(request)]) + request + content + await digest_of(content, tmp_path)
+        data = framed(request) + content + await digest_of(content, tmp_path)
+        pieces: list[int] = []
+        write = Destination.write
+
+        def counted(self: Destination, block: list[bytes]) -> None:
+            pieces.append(len(block))
+            write(self, block)
+
+        monkeypatch.setattr(Destination, "write", counted)
         assert await answer_to(FileReceiver(tmp_path / "in"), data, 1) == OK + OK
+        assert pieces == [1024, 1024, 1024, 1024, 904]
         assert (tmp_path / "in" / "tiny").read_bytes() == content
 
     @pytest.mark.parametrize(
@@ -241,10 +257,6 @@ class TestReceiver:
         assert list(tmp_path.iterdir()) == []
 
     async def test_a_full_disk(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        import errno
-
-        from plait.files.destination import Destination
-
         def fails(self: Destination, pieces: list[bytes]) -> None:
             raise DestinationError("the receiver's disk is full", errno=errno.ENOSPC)
 
@@ -307,6 +319,8 @@ class TestSender:
                 await sender(stream).send_file(file)
             assert caught.value.reason == (code if code < 200 else None)
             assert bytes(stream.sent) == SMALL_B[:14]
+            # Also while somebody keeps the error, and with it everything that its frames hold.
+            assert not is_open(file.path)
 
     async def test_a_verdict_that_is_no_good(self, tmp_path: Path) -> None:
         stream = PipeStream()
@@ -315,11 +329,11 @@ class TestSender:
             await sender(stream).send_file(make(tmp_path / "b", b"\x00\x01\x02"))
 
     async def test_a_refusal_in_the_middle_ends_it(self, tmp_path: Path) -> None:
-        stream = PipeStream(window=1 << 20)
+        stream = PipeStream(window=HALF)
         stream.feed(OK)
         file = make(tmp_path / "big", bytes(8 << 20))
         sending = asyncio.create_task(sender(stream).send_file(file))
-        await stream.written(1 << 20)
+        await stream.written(HALF)
         stream.feed(framed(Reply(ReplyCode.NO_SPACE, "full").encode()))
         stream.window = 1 << 30
         stream.wake()
@@ -330,16 +344,16 @@ class TestSender:
         assert len(stream.sent) < file.size
 
     async def test_a_verdict_before_the_end_is_an_error(self, tmp_path: Path) -> None:
-        stream = PipeStream(window=1 << 20)
+        stream = PipeStream(window=HALF)
         stream.feed(OK + OK)
         with pytest.raises(FileProtocolError, match="before the end"):
             await sender(stream).send_file(make(tmp_path / "big", bytes(8 << 20)))
 
     async def test_what_the_receiver_said_is_told_although_it_then_reset(self, tmp_path: Path) -> None:
-        stream = PipeStream(window=1 << 20)
+        stream = PipeStream(window=HALF)
         stream.feed(OK)
         sending = asyncio.create_task(sender(stream).send_file(make(tmp_path / "big", bytes(8 << 20))))
-        await stream.written(1 << 20)
+        await stream.written(HALF)
         stream.feed(framed(Reply(ReplyCode.NO_SPACE, "full").encode()))
         stream.refuse_writes_after(0)
         with pytest.raises(FileRefusedError, match="full"):
@@ -372,10 +386,10 @@ class TestSender:
                 await sender(stream, idle_timeout=0.02).send_file(make(tmp_path / "b", b"x"))
 
     async def test_a_file_that_changes_resets_the_stream(self, tmp_path: Path) -> None:
-        stream = PipeStream(window=1 << 20)
+        stream = PipeStream(window=HALF)
         stream.feed(OK)
         sending = asyncio.create_task(sender(stream).send_file(make(tmp_path / "big", bytes(8 << 20))))
-        await stream.written(1 << 20)
+        await stream.written(HALF)
         with (tmp_path / "big").open("r+b") as file:
             file.truncate(3 << 20)
         stream.window = 1 << 30
@@ -385,10 +399,10 @@ class TestSender:
         assert stream.reset_code == 0x2002
 
     async def test_cancelling_resets_the_stream(self, tmp_path: Path) -> None:
-        stream = PipeStream(window=1 << 20)
+        stream = PipeStream(window=HALF)
         stream.feed(OK)
         sending = asyncio.create_task(sender(stream).send_file(make(tmp_path / "big", bytes(8 << 20))))
-        await stream.written(1 << 20)
+        await stream.written(HALF)
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sending
@@ -549,6 +563,10 @@ async def digest_of(content: bytes, folder: Path) -> bytes:
     stream = PipeStream(after_end=OK)
     stream.feed(OK)
     return (await sender(stream).send_file(make(folder / "content", content))).digest
+
+
+def is_open(path: Path) -> bool:
+    return any(os.path.realpath(link) == str(path) for link in Path("/proc/self/fd").iterdir())
 
 
 def framed(message: bytes) -> bytes:

@@ -106,7 +106,7 @@ class Driver(asyncio.BufferedProtocol):
         self._transport.set_write_buffer_limits(HIGH_WATER, LOW_WATER)
         self._settle()
 
-    def get_buffer(self, sizehint: int) -> ReceiveBuffer:  # type: ignore[override]
+    def get_buffer(self, sizehint: int) -> ReceiveBuffer:
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
@@ -138,7 +138,7 @@ class Driver(asyncio.BufferedProtocol):
     # ---- from the connection
 
     def flush_soon(self) -> None:
-        """Sends what the session has at the end of this turn of the loop, all of the turn's writes together."""
+        """Sends what the session has at the end of this turn of the loop: all of its writes together."""
         if self._flush_handle is None and self._state is State.OPEN and not self._writing_paused:
             self._flush_handle = self.loop.call_soon(self._flush_turn)
 

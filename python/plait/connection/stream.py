@@ -323,7 +323,9 @@ class Stream:
         self.connection.forget(self.id)
         if self._end is None:
             self._end = StreamResetError(
-                f"we reset the stream: {describe_stream_code(error_code)}", error_code=error_code, remote=False
+                f"we reset the stream: {describe_stream_code(error_code)}",
+                error_code=error_code,
+                remote=False,
             )
             self._session.reset(self.id, error_code)
             self._driver.flush_soon()
@@ -355,7 +357,7 @@ class Stream:
         return self._released
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """`peer_id`, `protocol`, `connection`, or what the transport knows (`peername`, `sockname`, `socket`)."""
+        """`peer_id`, `protocol`, `connection`, or what the transport knows: `peername`, `sockname`, …"""
         own = {"peer_id": self.remote_peer, "protocol": self.protocol, "connection": self.connection}
         if name in own:
             return own[name]

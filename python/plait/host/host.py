@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, suppress
 from enum import Enum, auto
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from plait.addresses import parse
 from plait.connection import Connection, Stream
-from plait.events import EventBus, IdentifyCompleted, StreamOpened
+from plait.events import EventBus, EventsDropped, IdentifyCompleted, StreamOpened
 from plait.exceptions import (
     ConfigError,
     ConnectionClosedError,
@@ -72,8 +72,7 @@ class Host:
         self.identity = KeyPair.generate() if identity is None else identity
         self.config = HostConfig() if config is None else config
         self.peer_id: PeerId = self.identity.peer_id
-        several = [listen] if isinstance(listen, str | bytes) or _is_address(listen) else listen
-        self._listen = tuple(parse(address) for address in several)
+        self._listen = tuple(parse(address) for address in _several(listen))
         self._state = _State.NEW
         limits = self.config.limits
         self.peerstore = Peerstore(limits)
@@ -220,7 +219,7 @@ class Host:
 
     # Watching
 
-    def events(self, *classes: type[E]) -> AsyncIterator[E]:
+    def events(self, *classes: type[E]) -> AsyncIterator[E | EventsDropped]:
         """Events from now on: `async for event in host.events(PeerConnected): …`; all without a class.
 
         A watcher that is too slow loses the oldest, and gets an `EventsDropped` in their place.
@@ -326,7 +325,8 @@ class Host:
 
     async def _open_on(self, connection: Connection, names: Sequence[ProtocolId]) -> Stream:
         # A peer that has said it speaks the protocol will not refuse it: no need to wait for its word.
-        lazy = len(names) == 1 and names[0] in self.peerstore.protocols(connection.remote_peer)
+        spoken = () if self._identify is None else self._identify.spoken(connection)
+        lazy = len(names) == 1 and names[0] in spoken
         try:
             stream = await connection.open_stream(names, lazy=lazy)
         except ProtocolNotSupportedError as error:
@@ -366,9 +366,13 @@ class _State(Enum):
     CLOSED = auto()
 
 
-def _is_address(listen: object) -> bool:
-    # A multiaddr object is iterable too; text and bytes were seen before.
-    return hasattr(listen, "to_bytes")
+def _several(listen: AddressLike | Iterable[AddressLike]) -> Iterable[AddressLike]:
+    if isinstance(listen, str | bytes):
+        return [listen]
+    # A multiaddr object is iterable too, over its components.
+    return (
+        [cast("Multiaddr", listen)] if hasattr(listen, "to_bytes") else cast("Iterable[AddressLike]", listen)
+    )
 
 
 def _default_agent() -> str:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from plait.addresses import is_loopback, is_relayed, parse_many, split_peer
 from plait.events import IdentifyCompleted
 from plait.exceptions import (
-    LimitError,
     LocalProtocolError,
     PlaitError,
     RemoteProtocolError,
@@ -98,6 +97,14 @@ class Identify:
         if task.cancelled():
             raise LocalProtocolError("the host closed before the peer had identified itself")
         return task.result()
+
+    def spoken(self, connection: Connection) -> Sequence[str]:
+        """What the peer says on this connection it speaks; nothing while it has not said anything."""
+        task = self._exchanges.get(connection)
+        if task is None or not task.done() or task.cancelled() or task.exception() is not None:
+            return ()
+        # A push may have come since.
+        return self._peerstore.protocols(connection.remote_peer)
 
     def changed(self) -> None:
         """Tells peers about our protocols and addresses soon: changes that follow go with it."""
@@ -189,9 +196,9 @@ class Identify:
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled():
-            # Counts as seen: whoever is interested asks for the result.
-            task.exception()
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, PlaitError | TimeoutError):
+            logger.error("an exchange failed by our own fault", exc_info=error)
 
     # What peers say
 
@@ -231,31 +238,20 @@ class _Description:
     def encode(self, connection: Connection) -> bytes:
         """The messages for one peer, ready to be written.
 
-        A description too long for what peers read loses addresses first, then protocols.
+        The first one has what every implementation needs; rust reads no further.
         """
         observed = connection.remote_address
         listed = self._addresses(is_loopback(observed))
-        protocols = tuple(self._network.protocols)
-        while True:
-            message = IdentifyMessage(
-                public_key=self._network.identity.public_key.to_protobuf(),
-                listen_addrs=listed,
-                protocols=protocols,
-                observed_addr=bytes(observed),
-                protocol_version=PROTOCOL_VERSION,
-                agent_version=self._agent,
-                signed_peer_record=self._record(listed),
-            )
-            try:
-                return message.encode()
-            except LimitError:
-                if listed:
-                    listed = listed[: len(listed) // 2]
-                elif protocols:
-                    logger.warning("too many protocols for one identify message: %d", len(protocols))
-                    protocols = protocols[: len(protocols) * 3 // 4]
-                else:
-                    raise
+        message = IdentifyMessage(
+            public_key=self._network.identity.public_key.to_protobuf(),
+            listen_addrs=listed,
+            protocols=tuple(self._network.protocols),
+            observed_addr=bytes(observed),
+            protocol_version=PROTOCOL_VERSION,
+            agent_version=self._agent,
+            signed_peer_record=self._record(listed),
+        )
+        return message.encode()
 
     def _addresses(self, with_loopback: bool) -> tuple[bytes, ...]:
         """Where we listen. On another machine our loopback address would lead somebody to itself."""

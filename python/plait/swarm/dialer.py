@@ -38,7 +38,8 @@ class Dialer:
 
     Args:
         local_peer: who we are; we do not dial ourselves.
-        adopt: called with each connection before anybody who waits for it.
+        adopt: called with each connection before anybody who waits for it; gives the error when the
+            connection is not wanted after all.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class Dialer:
         *,
         timeouts: Timeouts,
         limits: Limits,
-        adopt: Callable[[Connection], None],
+        adopt: Callable[[Connection], PlaitError | None],
     ) -> None:
         self._local_peer = local_peer
         self._transports = transports
@@ -77,6 +78,7 @@ class Dialer:
             DialTimeoutError: no address led anywhere in `Timeouts.dial_total`.
             DialError: every address failed; `attempts` says how, and the cause is the most telling.
             ConnectionClosedError: the host is closing.
+            LimitError: the host has all the connections it may have.
         """
         candidates = tuple(dict.fromkeys(addresses))
         if peer == self._local_peer:
@@ -173,7 +175,9 @@ class Dialer:
             ) from None
         if connection is None:
             raise _failure(peer, race.attempts)
-        self._adopt(connection)
+        refusal = self._adopt(connection)
+        if refusal is not None:
+            raise refusal
         return connection
 
     async def _resolve(self, attempt: Attempt) -> Sequence[Multiaddr]:

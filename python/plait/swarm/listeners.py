@@ -47,7 +47,7 @@ class Listeners:
         *,
         timeouts: Timeouts,
         limits: Limits,
-        adopt: Callable[[Connection], None],
+        adopt: Callable[[Connection], object],
     ) -> None:
         self._transports = transports
         self._upgrader = upgrader

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from plait.events import (
     PeerDisconnected,
     StreamOpened,
 )
-from plait.exceptions import ConnectionClosedError, LimitError
+from plait.exceptions import ConnectionClosedError, LimitError, PlaitError
 from plait.swarm.dialer import Dialer
 from plait.swarm.listeners import Listeners
 
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from plait.upgrade import Upgrader
 
 __all__ = ["Swarm"]
-
-logger = logging.getLogger(__name__)
 
 
 class Swarm:
@@ -162,16 +159,16 @@ class Swarm:
 
     # The life of a connection
 
-    def _adopt(self, connection: Connection) -> None:
+    def _adopt(self, connection: Connection) -> PlaitError | None:
+        """Takes a connection in; or ends it, and says why."""
         loop = asyncio.get_running_loop()
+        # Ended in a turn of its own, since its driver is still at work on the upgrade.
         if self._is_closed:
-            # In a turn of its own, since the driver is still at work on the upgrade.
             loop.call_soon(connection.abort)
-            return
+            return ConnectionClosedError("the host is closing", remote=False)
         if self._count >= self._limits.connections:
-            logger.debug("connection dropped: %s", self._full())
             loop.call_soon(connection.driver.close, ConnectionCode.RESOURCE_LIMIT)
-            return
+            return self._full()
         peer = connection.remote_peer
         self._connections.setdefault(peer, []).append(connection)
         self._count += 1
@@ -192,6 +189,7 @@ class Swarm:
         self._on_connection(connection)
         # Last, since it calls back at once for a connection that has ended already.
         connection.add_close_callback(self._forget)
+        return None
 
     def _forget(self, connection: Connection) -> None:
         peer = connection.remote_peer

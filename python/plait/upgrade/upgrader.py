@@ -41,7 +41,7 @@ class Upgrader:
 
     Args:
         identity: who we are.
-        timeouts: the protective ones; `upgrade`, `negotiate`, `close`, `linger` and the keep-alive's are used.
+        timeouts: of which `upgrade`, `negotiate`, `close`, `linger` and the keep-alive's are used.
         limits: the streams' and buffers' bounds.
         locate: the `"local"` or `"remote"` multiaddr of a transport, given its `get_extra_info`; asked only
             when somebody wants to know.

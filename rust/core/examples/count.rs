@@ -89,5 +89,5 @@ fn window_update(flag: u8) -> [u8; 12] {
 const SYN: u8 = 1;
 /// Frames that arrive together.
 const BATCH: usize = 100;
-/// From 256 KiB to 16 MiB the window doubles six times, each after half of it was read.
-const WARM_UP: usize = 40;
+/// MiB. From 256 KiB to 16 MiB the window doubles six times, each after half of it was read: 8 MiB in all.
+const WARM_UP: usize = 10;

@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock};
 
 use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
+use plait_core::identity::PeerId;
 use plait_core::noise::{Completed, Error, Handshake, MAX_PLAINTEXT, RecordReader, StaticKeys};
 use plait_core::testing::{DIALER, LISTENER, identity};
 use plait_fuzz::Lengths;
@@ -147,16 +148,16 @@ fn exchange(
 }
 
 fn initiator() -> Handshake {
-    let expected = Some(identity(LISTENER).1);
-    Handshake::initiator(&KEYS[0], [7; 32], &["/yamux/1.0.0".to_owned()], expected).unwrap()
+    let expected = Some(LISTENING.1);
+    Handshake::initiator(&DIALING.0, [7; 32], &["/yamux/1.0.0".to_owned()], expected).unwrap()
 }
 
 fn responder() -> Handshake {
-    Handshake::responder(&KEYS[1], [9; 32], &["/yamux/1.0.0".to_owned()], None)
+    Handshake::responder(&LISTENING.0, [9; 32], &["/yamux/1.0.0".to_owned()], None)
 }
 
-static KEYS: LazyLock<[Arc<StaticKeys>; 2]> =
-    LazyLock::new(|| [DIALER, LISTENER].map(|seed| identity(seed).0));
+static DIALING: LazyLock<(Arc<StaticKeys>, PeerId)> = LazyLock::new(|| identity(DIALER));
+static LISTENING: LazyLock<(Arc<StaticKeys>, PeerId)> = LazyLock::new(|| identity(LISTENER));
 
 /// Keeps one input under some milliseconds.
 const MOST_RECORDS: usize = 8;

@@ -87,7 +87,6 @@ impl Side {
             max_unaccepted_streams: 4,
             max_unacknowledged_streams: 3,
             max_buffered_in: MAX_BUFFERED_IN,
-            max_buffered_out: MAX_BUFFERED_OUT,
             max_control_queue: 8,
             max_empty_frames_per_second: 20,
             max_resets_per_second: 4,
@@ -127,7 +126,8 @@ impl Side {
         let stats = self.mux.stats();
         // What one segment can bring in before the overload is seen.
         assert!(stats.buffered_in <= MAX_BUFFERED_IN + usize::from(u16::MAX));
-        assert!(stats.memory <= MAX_MEMORY, "{stats:?}");
+        let streams = stats.inbound_streams + stats.outbound_streams;
+        assert!(stats.memory <= MAX_MEMORY + streams * MAX_STREAM_MEMORY, "{stats:?}");
         result
     }
 
@@ -163,7 +163,10 @@ impl Side {
             Step::Transmit(room) => self.transmit(usize::from(*room)),
             Step::Advance(millis) => {
                 *now = *now + Duration::from_millis(u64::from(*millis));
-                mux.handle_timeout(*now, events);
+                // A call that comes very late may ask for another one at once, but not for ever.
+                for _ in 0..MOST_TIMEOUTS {
+                    mux.handle_timeout(*now, events);
+                }
                 assert!(mux.next_timeout().is_none_or(|next| next > *now), "a timer that does not advance");
             }
             Step::GoAway(code) => mux.go_away(*code),
@@ -191,8 +194,11 @@ impl Side {
 /// Keeps one input under some milliseconds.
 const MOST_STEPS: usize = 300;
 
+/// Ping and linger, and one more.
+const MOST_TIMEOUTS: usize = 3;
+
 /// Less than two first windows, so that the overload is met.
 const MAX_BUFFERED_IN: usize = 300 << 10;
-const MAX_BUFFERED_OUT: usize = 300 << 10;
-/// Both together, what streams still take when memory is short, and queues that are half empty.
+/// What is received and spare, and what one stream may hold of it all.
 const MAX_MEMORY: usize = 4 << 20;
+const MAX_STREAM_MEMORY: usize = 1 << 20;

@@ -1,12 +1,12 @@
 //! Two honest multiplexers and two applications that call anything in any order.
 //!
 //! What is read is a prefix of what was written; nobody breaks the protocol; memory stays within the
-//! bounds; and once everybody reads, everything that was written arrives.
+//! bounds; nobody has to look without being told; and once everybody reads, everything arrives.
 
 #![no_main]
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
@@ -59,6 +59,7 @@ fuzz_target!(|input: Input| {
     for operation in input.operations.iter().take(MOST_OPERATIONS) {
         world.apply(operation);
         world.check_bounds();
+        world.check_told();
     }
     world.finish();
     drop(world);
@@ -79,6 +80,8 @@ struct End {
     /// On its way to this end.
     inbox: Vec<u8>,
     events: Vec<MuxEvent>,
+    /// `open` said "not now", and nothing was heard since.
+    waits_for_credit: bool,
 }
 
 /// What the application knows of a stream that it holds.
@@ -87,6 +90,10 @@ struct Handle {
     id: StreamId,
     wire: u32,
     read: u64,
+    /// There was an event, and nothing has shown since that all was read.
+    is_readable: bool,
+    /// A write was cut short, and nothing was heard since.
+    waits_to_write: bool,
 }
 
 impl World {
@@ -98,6 +105,7 @@ impl World {
             handles: Vec::new(),
             inbox: Vec::new(),
             events: Vec::new(),
+            waits_for_credit: false,
         };
         Self { ends: [end(Role::Client), end(Role::Server)], now, written: HashMap::new(), is_leaving: false }
     }
@@ -107,11 +115,11 @@ impl World {
         let now = self.now;
         let end = &mut self.ends[who];
         match operation.action {
-            Action::Open => {
-                if let Ok(Some(id)) = end.mux.open(now) {
-                    end.hold(id);
-                }
-            }
+            Action::Open => match end.mux.open(now) {
+                Ok(Some(id)) => end.hold(id),
+                Ok(None) => end.waits_for_credit = true,
+                Err(_) => {}
+            },
             Action::Accept(index) => {
                 if let Some(index) = end.index(index) {
                     end.mux.accept(end.handles[index].id);
@@ -170,10 +178,13 @@ impl World {
 
     fn write(&mut self, who: usize, index: usize, length: usize) {
         let end = &mut self.ends[who];
-        let Handle { id, wire, .. } = end.handles[index];
-        let written = self.written.entry((wire, who)).or_default();
-        let data: Vec<u8> = (*written..).take(length).map(|offset| content(wire, who, offset)).collect();
-        *written += end.mux.write(id, &data).unwrap_or(0) as u64;
+        let handle = &mut end.handles[index];
+        let written = self.written.entry((handle.wire, who)).or_default();
+        let data = content(handle.wire, who, *written, length);
+        if let Ok(count) = end.mux.write(handle.id, data) {
+            *written += count as u64;
+            handle.waits_to_write |= count < length;
+        }
     }
 
     /// Reads and compares; how much came, or `None` when the stream can give nothing more.
@@ -183,9 +194,7 @@ impl World {
         let mut data = vec![0; most];
         let count = end.mux.read(handle.id, &mut data).ok()?;
         let writer = 1 - who;
-        for (offset, byte) in (handle.read..).zip(&data[..count]) {
-            assert_eq!(*byte, content(handle.wire, writer, offset), "at {offset}");
-        }
+        assert!(data[..count] == *content(handle.wire, writer, handle.read, count), "other bytes");
         handle.read += count as u64;
         let written = self.written.get(&(handle.wire, writer)).copied().unwrap_or(0);
         assert!(handle.read <= written, "more was read than written");
@@ -253,17 +262,34 @@ impl World {
         unreachable!("it never ends");
     }
 
-    fn check_all_arrived(&self) {
+    fn check_all_arrived(&mut self) {
         if self.is_leaving {
             return;
         }
-        for (who, end) in self.ends.iter().enumerate() {
+        for (who, end) in self.ends.iter_mut().enumerate() {
             let stats = end.mux.stats();
             assert_eq!((stats.buffered_in, stats.buffered_out), (0, 0));
+            assert!(!end.waits_for_credit, "nobody said that streams can be opened again");
             for handle in &end.handles {
                 if end.mux.available(handle.id).is_ok() {
                     let written = self.written.get(&(handle.wire, 1 - who)).copied().unwrap_or(0);
                     assert_eq!(handle.read, written, "stream {} got stuck", handle.wire);
+                }
+                if end.mux.write(handle.id, &[]).is_ok() {
+                    assert!(!handle.waits_to_write, "nobody said that {} takes bytes again", handle.wire);
+                }
+            }
+        }
+    }
+
+    /// Whoever has something to read was told, and whoever has not will be.
+    fn check_told(&mut self) {
+        for end in &mut self.ends {
+            for handle in &mut end.handles {
+                match end.mux.available(handle.id) {
+                    Ok(Available::Nothing) => handle.is_readable = false,
+                    Ok(state) => assert!(handle.is_readable, "{state:?}, and no event"),
+                    Err(_) => {}
                 }
             }
         }
@@ -287,22 +313,41 @@ impl End {
 
     fn hold(&mut self, id: StreamId) {
         let wire = self.mux.wire_id(id).expect("a new stream exists");
-        self.handles.push(Handle { id, wire, read: 0 });
+        self.handles.push(Handle { id, wire, read: 0, is_readable: false, waits_to_write: false });
     }
 
     fn take_events(&mut self) {
         for event in std::mem::take(&mut self.events) {
-            if let MuxEvent::Opened(id) = event {
-                self.hold(id);
+            match event {
+                MuxEvent::Opened(id) => self.hold(id),
+                MuxEvent::OpenCredit => self.waits_for_credit = false,
+                MuxEvent::Readable(id) => self.with_handle(id, |handle| handle.is_readable = true),
+                MuxEvent::Writable(id) => self.with_handle(id, |handle| handle.waits_to_write = false),
+                _ => {}
             }
+        }
+    }
+
+    fn with_handle(&mut self, id: StreamId, act: impl FnOnce(&mut Handle)) {
+        if let Some(handle) = self.handles.iter_mut().find(|handle| handle.id == id) {
+            act(handle);
         }
     }
 }
 
-/// Tells streams, directions and places apart.
-fn content(wire: u32, writer: usize, offset: u64) -> u8 {
-    (u64::from(wire) * 37 + writer as u64 * 101 + offset + (offset >> 8) * 3 + (offset >> 16) * 7) as u8
+/// What stands from `offset` on in one direction of a stream: other bytes for each.
+fn content(wire: u32, writer: usize, offset: u64, length: usize) -> &'static [u8] {
+    let start = (offset + u64::from(wire) * 7919 + writer as u64 * 30_011) % PERIOD;
+    &CONTENT[start as usize..][..length]
 }
+
+static CONTENT: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let byte = |index: u64| (index % PERIOD).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()[0];
+    (0..PERIOD + MOST_WRITTEN as u64).map(byte).collect()
+});
+
+/// A prime, so that no power of two lost or doubled goes unseen.
+const PERIOD: u64 = 65_521;
 
 /// Bounds that a few operations can reach.
 fn config() -> MuxConfig {

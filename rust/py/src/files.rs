@@ -161,8 +161,7 @@ impl FileWriter {
             if fsync {
                 file.sync_all().map_err(|error| os_error(&error, &self.temporary))?;
             }
-            // A file that is still open cannot be renamed everywhere, and one that failed to be
-            // renamed stays in the state in which `abort` removes it.
+            // If this fails the state stays one in which `abort` removes the file.
             let named = if overwrite {
                 fs::rename(&self.temporary, &self.target)
             } else {
@@ -203,7 +202,12 @@ impl Drop for FileWriter {
 /// Gives the file at `temporary` the name `target`, in one step, and only if nothing has that name.
 fn name_unless_taken(temporary: &Path, target: &Path) -> io::Result<()> {
     match fs::hard_link(temporary, target) {
-        Ok(()) => fs::remove_file(temporary),
+        Ok(()) => {
+            // The file is there, which is all that was asked for. A folder that lets us add a name and
+            // not take one away keeps the second one.
+            let _ = fs::remove_file(temporary);
+            Ok(())
+        }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
         // A file system without hard links (exFAT, some network shares). Between the look and the
         // rename another program could take the name; no call of the standard library is better there.
@@ -226,11 +230,11 @@ fn sync_folder(target: &Path) -> PyResult<()> {
 fn os_error(error: &io::Error, path: &Path) -> PyErr {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default().to_owned();
-    let path = path.as_os_str().to_owned();
+    let name = path.as_os_str().to_owned();
     match error.raw_os_error() {
         // Python derives errno from the Windows code when it is given as the fourth argument.
-        Some(code) if cfg!(windows) => PyOSError::new_err((0, text, path, code)),
-        Some(code) => PyOSError::new_err((code, text, path)),
+        Some(code) if cfg!(windows) => PyOSError::new_err((0, text, name, code)),
+        Some(code) => PyOSError::new_err((code, text, name)),
         None => io::Error::new(error.kind(), format!("{text}: {}", path.display())).into(),
     }
 }

@@ -48,6 +48,8 @@ fn decode_identify<'py>(py: Python<'py>, messages: &Bound<'py, PyAny>) -> PyResu
 }
 
 #[pyfunction]
+// The seven fields of the message, as Python gives them.
+#[allow(clippy::too_many_arguments)]
 fn encode_identify<'py>(
     py: Python<'py>,
     public_key: Option<&Bound<'py, PyAny>>,

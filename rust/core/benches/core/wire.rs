@@ -11,13 +11,13 @@ use plait_core::testing::{DIALER, LISTENER, identity};
 use plait_core::time::Instant;
 
 /// What both sides speak.
-pub const ECHO: &str = "/echo/1.0.0";
+pub(crate) const ECHO: &str = "/echo/1.0.0";
 
 /// What a driver takes for one write to the socket.
 const SEGMENT: usize = 128 << 10;
 
 /// Two hosts. Their identities are made once, as in a program that runs.
-pub struct Hosts {
+pub(crate) struct Hosts {
     dialer: Arc<Config>,
     listener: Arc<Config>,
     listening_peer: PeerId,
@@ -25,7 +25,7 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (dialing_keys, _) = identity(DIALER);
         let (listening_keys, listening_peer) = identity(LISTENER);
         Self {
@@ -37,9 +37,9 @@ impl Hosts {
     }
 
     /// A connection, up to the silence after the upgrade.
-    pub fn connect(&self) -> Wire {
+    pub(crate) fn connect(&self) -> Wire {
         let now = Instant::from_micros(1_000_000);
-        let expected = Some(self.listening_peer.clone());
+        let expected = Some(self.listening_peer);
         let mut wire = Wire {
             dialer: Session::dial(&self.dialer, &self.protocols, expected, [7; 32], now).unwrap(),
             listener: Session::accept(&self.listener, &self.protocols, [9; 32], now),
@@ -53,17 +53,17 @@ impl Hosts {
 }
 
 /// A connection.
-pub struct Wire {
-    pub dialer: Session,
-    pub listener: Session,
-    pub now: Instant,
+pub(crate) struct Wire {
+    pub(crate) dialer: Session,
+    pub(crate) listener: Session,
+    pub(crate) now: Instant,
     segment: Vec<u8>,
     events: Vec<Event>,
 }
 
 impl Wire {
     /// Carries segments until both sides are silent. The listener's application sees its events.
-    pub fn carry(&mut self, mut application: impl FnMut(&mut Session, Event)) {
+    pub(crate) fn carry(&mut self, mut application: impl FnMut(&mut Session, Event)) {
         let Self { dialer, listener, now, segment, events } = self;
         loop {
             let there = carry_segment(dialer, listener, segment, *now, events);
@@ -77,7 +77,7 @@ impl Wire {
     }
 
     /// A stream of the dialer, negotiated: its id here and there.
-    pub fn open(&mut self) -> (StreamId, StreamId) {
+    pub(crate) fn open(&mut self) -> (StreamId, StreamId) {
         let ours = self.dialer.open_stream(vec![ECHO.to_owned()], self.now).unwrap().unwrap();
         let mut theirs = None;
         self.carry(|_, event| {
@@ -89,7 +89,7 @@ impl Wire {
     }
 
     /// Writes `data`, and reads it at the other side into `into`, by the segment.
-    pub fn send(&mut self, (ours, theirs): (StreamId, StreamId), data: &[u8], into: &mut [u8]) {
+    pub(crate) fn send(&mut self, (ours, theirs): (StreamId, StreamId), data: &[u8], into: &mut [u8]) {
         let mut rest = data;
         while !rest.is_empty() {
             let taken = self.dialer.write(ours, rest).unwrap();
@@ -103,14 +103,14 @@ impl Wire {
     }
 
     /// Opens a stream, sends `data` on it and closes it on both sides.
-    pub fn use_stream(&mut self, data: &[u8], into: &mut [u8]) {
+    pub(crate) fn use_stream(&mut self, data: &[u8], into: &mut [u8]) {
         let ours = self.dialer.open_stream(vec![ECHO.to_owned()], self.now).unwrap().unwrap();
         self.dialer.write(ours, data).unwrap();
         self.dialer.close_write(ours);
         let now = self.now;
         self.carry(|listener, event| {
             if let Event::Readable(id) = event {
-                while listener.read(id, into).unwrap() > 0 {}
+                while matches!(listener.read(id, into), Ok(1..)) {}
                 listener.release(id, now);
             }
         });
