@@ -15,6 +15,7 @@ PY := .venv/bin/python
 # Only what `make run` was given: empty means 1 GiB made on the spot.
 FILE ?=
 ARGS ?=
+SECONDS ?= 60
 
 export VIRTUAL_ENV := $(CURDIR)/.venv
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -27,10 +28,10 @@ RUST_SOURCES := $(shell find rust -name '*.rs' -not -path 'rust/fuzz/*') $(wildc
 # Two `make` at once take turns here: pip and maturin replace files that the other might be reading.
 TAKE_TURNS := $(if $(shell command -v flock),flock .venv/lock)
 
-.PHONY: help run test lint format wheel interop bench clean venv ready _tools _ready
+.PHONY: help run test lint format wheel interop bench clean fuzz bench-gate venv ready _tools _ready
 
 help: ## this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
 
 run: ready ## send a file (FILE=…, or 1 GiB made on the spot) between two processes and verify it
 	@$(PY) examples/send_a_file.py $(if $(FILE),"$(FILE)") $(ARGS)
@@ -60,9 +61,15 @@ bench: ready ## benchmarks of the core and of the binding: nothing else should r
 venv: ready ## .venv with the tools and the release extension
 
 clean: ## forget what was built
-	@rm -rf .venv target dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks .import_linter_cache
+	@rm -rf .venv target rust/fuzz/target dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks .import_linter_cache
 	@rm -f python/plait/_core/_rust*.so
 	@find python tests examples benches -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+fuzz: _tools ## each fuzz target for SECONDS=60 (ARGS=… names some of them)
+	@$(PYTHON) rust/fuzz/run.py --seconds "$(SECONDS)" $(ARGS)
+
+bench-gate: _tools ## instructions of the core against benches/counts/baseline.json (needs valgrind)
+	@$(PYTHON) benches/counts/count.py --check $(ARGS)
 
 ready: _tools
 	@mkdir -p .venv

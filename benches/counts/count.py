@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,8 @@ WORKS = (
     Work("handshake", "upgrade, both sides", 10),
 )
 
+# Instructions by kind and name of the function.
+Functions = dict[tuple[str, str], float]
 Counts = dict[str, dict[str, float]]
 
 
@@ -65,8 +67,9 @@ def main() -> int:
     for work in WORKS:
         functions = count(program, work)
         counts[work.name] = columns(functions)
-        for (kind, name), instructions in functions.most_common(options.top):
-            print(f"  {work.name:10}{instructions:14,.1f}  {kind:7} {name[:100]}")
+        costliest = sorted(functions, key=functions.__getitem__, reverse=True)
+        for key in costliest[: options.top]:
+            print(f"  {work.name:10}{functions[key]:14,.1f}  {key[0]:7} {key[1][:100]}")
     baseline = json.loads(BASELINE.read_text()) if BASELINE.exists() else None
     print_table(counts, baseline["counts"] if baseline else None)
     if options.write:
@@ -101,48 +104,37 @@ def environment() -> dict[str, str]:
     }
 
 
-def count(program: Path, work: Work) -> Counter[tuple[str, str]]:
-    """Instructions per unit by function. The difference of two runs is the units alone, without the set-up."""
+def count(program: Path, work: Work) -> Functions:
+    """Instructions per unit. The difference of two runs is the units alone, without the set-up."""
     once = profile(program, work.name, work.units)
     twice = profile(program, work.name, 2 * work.units)
-    difference: Counter[tuple[str, str]] = Counter()
-    for key in once.keys() | twice.keys():
-        difference[key] = (twice[key] - once[key]) / work.units  # type: ignore[assignment]
-    return difference
+    return {key: (twice[key] - once[key]) / work.units for key in once.keys() | twice.keys()}
 
 
-def profile(program: Path, work: str, units: int) -> Counter[tuple[str, str]]:
+def profile(program: Path, work: str, units: int) -> defaultdict[tuple[str, str], int]:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "callgrind.out")
-        subprocess.run(
-            [
-                "valgrind",
-                "--tool=callgrind",
-                "--quiet",
-                f"--callgrind-out-file={out}",
-                "--compress-strings=no",
-            ]
-            + ["--compress-pos=no", str(program), work, str(units)],
-            check=True,
-        )
+        tool = ["valgrind", "--tool=callgrind", "--quiet", f"--callgrind-out-file={out}"]
+        plain = ["--compress-strings=no", "--compress-pos=no"]
+        subprocess.run([*tool, *plain, str(program), work, str(units)], check=True)
         return parse(out.read_text())
 
 
-def parse(text: str) -> Counter[tuple[str, str]]:
-    """What each function ran itself, without what it called, by kind and name."""
-    functions: Counter[tuple[str, str]] = Counter()
-    library, key, is_callee = "", ("", ""), False
+def parse(text: str) -> defaultdict[tuple[str, str], int]:
+    """What each function ran itself, without what it called."""
+    functions: defaultdict[tuple[str, str], int] = defaultdict(int)
+    library, key, is_call = "", ("", ""), False
     for line in text.splitlines():
         if line.startswith("ob="):
             library = line[3:]
         elif line.startswith("fn="):
             key = (kind(library, line[3:]), line[3:])
         elif line.startswith("calls="):
-            is_callee = True  # the next line is the cost of the call, which the callee's own lines have
+            is_call = True  # the next line is the cost of the call, which the callee has for itself
         elif line[:1].isdigit():
-            if not is_callee:
+            if not is_call:
                 functions[key] += int(line.split()[1])
-            is_callee = False
+            is_call = False
     return functions
 
 
@@ -157,7 +149,7 @@ CRYPTO = re.compile(
 )
 
 
-def columns(functions: Counter[tuple[str, str]]) -> dict[str, float]:
+def columns(functions: Functions) -> dict[str, float]:
     sums = dict.fromkeys(COLUMNS, 0.0)
     for (kind, _), instructions in functions.items():
         sums[kind] += instructions
@@ -170,8 +162,10 @@ def print_table(counts: Counts, baseline: Counts | None) -> None:
         now = counts[work.name]
         print(f"{work.unit:50}{now['core']:14,.0f}{now['libc']:14,.0f}{now['crypto']:16,.0f}")
         if baseline is not None:
-            changes = [f"{percent(now[column], baseline[work.name][column]):+.1f} %" for column in COLUMNS]
-            print(f"{'':50}{changes[0]:>14}{changes[1]:>14}{changes[2]:>16}")
+            core, libc, crypto = (
+                f"{percent(now[column], baseline[work.name][column]):+.1f} %" for column in COLUMNS
+            )
+            print(f"{'':50}{core:>14}{libc:>14}{crypto:>16}")
 
 
 def check(counts: Counts, baseline: dict[str, Any] | None, here: dict[str, str], tolerance: float) -> int:
@@ -181,20 +175,20 @@ def check(counts: Counts, baseline: dict[str, Any] | None, here: dict[str, str],
     other = {name for name, value in here.items() if baseline["environment"].get(name) != value}
     for name in sorted(other):
         print(f"the baseline is of another {name}: {baseline['environment'].get(name)}")
-    gated = ["core"] if other else ["core", "libc"]
-    off = [
-        f"{work.name}: {column} {percent(counts[work.name][column], baseline['counts'][work.name][column]):+.1f} %"
-        for work in WORKS
-        for column in gated
-        if abs(percent(counts[work.name][column], baseline["counts"][work.name][column])) > tolerance
-    ]
+    off = []
+    for work in WORKS:
+        for column in ["core"] if other else ["core", "libc"]:
+            change = percent(counts[work.name][column], baseline["counts"][work.name][column])
+            if abs(change) > tolerance:
+                off.append(f"{work.name}: {column} {change:+.1f} %")
     for line in off:
         print(f"off the baseline by more than {tolerance:g} %: {line}", file=sys.stderr)
     return 1 if off else 0
 
 
 def percent(now: float, before: float) -> float:
-    return (now / before - 1) * 100 if before else (0.0 if now == before else float("inf"))
+    # Less than one instruction is what the set-up did more or less of.
+    return (now - before) / max(before, 1.0) * 100 if abs(now - before) >= 1 else 0.0
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ class StreamOpened(Event):
 
 @dataclass(frozen=True, slots=True)
 class StreamClosed(Event):
-    """Both directions of a stream have ended; `error` is `None` when they ended in order."""
+    """The program is done with a stream; `error` is what broke it, `None` when it ended in order."""
 
     peer: PeerId
     protocol: str

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from typing import Any
 
 import pytest
 
 import plait
 from plait.addresses import split_peer
+from plait.connection import Driver
 from plait.exceptions import DialError
 from plait.host import HostConfig
 from plait.limits import Limits, Timeouts
@@ -29,17 +31,18 @@ class Silent(asyncio.Protocol):
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.ended = asyncio.Event()
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
         transport.write(self.data)
 
     def eof_received(self) -> bool:
+        self.ended.set()
         return True
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.lost.set_result(None)
+        self.ended.set()
 
 
 async def connect(wire: Any, host: plait.Host, data: bytes) -> Silent:
@@ -54,10 +57,13 @@ async def test_a_handshake_that_stalls_is_ended_and_its_slot_is_free(wire, prefi
     config = HostConfig(timeouts=Timeouts(upgrade=0.3), limits=Limits(), transports=wire.good)
     async with no_leaks(), plait.Host(listen=wire.listen, config=config) as host:
         protocols = [await connect(wire, host, PREFIXES[prefix]) for _ in range(20)]
-        await asyncio.gather(*(each.lost for each in protocols))
+        for each in protocols:
+            await each.ended.wait()
         assert host.stats()["upgrades_failed"] == 20
         assert host._swarm._listeners.handshakes == 0
         assert host.connections == ()
+        for each in protocols:
+            each.transport.abort()
 
 
 async def test_an_honest_peer_gets_in_while_all_slots_are_held_by_silent_ones(wire):
@@ -71,21 +77,22 @@ async def test_an_honest_peer_gets_in_while_all_slots_are_held_by_silent_ones(wi
             assert connection.remote_peer == host.peer_id
         for each in silent:
             each.transport.abort()
-        await asyncio.gather(*(each.lost for each in silent))
 
 
 async def test_a_host_that_exits_leaves_no_handshake_behind(wire):
     config = HostConfig(transports=wire.good)
-    async with no_leaks(patience=0.5):
+    async with no_leaks():
         async with plait.Host(listen=wire.listen, config=config) as host:
-            waiting = [await connect(wire, host, prefix) for prefix in PREFIXES.values()]
-            # One that has failed already, and whose last bytes are still waited for.
-            waiting.append(await connect(wire, host, b"\x13/no header at all!!\n"))
+            silent = [await connect(wire, host, prefix) for prefix in PREFIXES.values()]
+            # One that has failed already, and whose end is still waited for.
+            silent.append(await connect(wire, host, b"\x13/no header at all!!\n"))
             while host.stats()["upgrades_failed"] == 0:
                 await asyncio.sleep(0)
-        for each in waiting:
-            async with asyncio.timeout(0.5):
-                await each.lost
+        gc.collect()
+        left = [each for each in gc.get_objects() if isinstance(each, Driver) and not each.closed.done()]
+        assert not left
+        for each in silent:
+            each.transport.abort()
 
 
 async def test_dialing_a_host_that_stalls(wire, fault_type):

@@ -296,6 +296,23 @@ async def test_a_lost_socket_is_an_error_of_every_stream(duo):
         served.end("return")
 
 
+async def test_a_peer_that_ends_and_does_not_read_cannot_keep_the_socket(duo):
+    async with duo(QUIET) as (alice, bob):
+        served = Served(bob)
+        stream = await alice.open_stream(bob.addresses[0], PROTOCOL)
+        far = await served.stream
+        transport_of(far.connection).pause_reading()
+        (connection,) = alice.connections
+        # More than the kernel takes.
+        transport_of(connection).write(bytes(16 * 1024 * 1024))
+        transport_of(far.connection).write_eof()
+        with pytest.raises(StreamResetError):
+            await stream.read(1)
+        await connection.wait_closed()
+        transport_of(far.connection).abort()
+        served.end("return")
+
+
 async def test_what_had_arrived_can_be_read_after_the_connection_is_lost(duo):
     async with duo(QUIET) as (alice, bob):
         served = Served(bob)

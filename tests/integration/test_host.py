@@ -22,6 +22,7 @@ from plait.events import (
     ListenStopped,
     PeerConnected,
     PeerDisconnected,
+    StreamClosed,
     StreamOpened,
 )
 from plait.exceptions import (
@@ -236,6 +237,21 @@ async def test_a_connection_that_dies_while_a_stream_is_opened_is_replaced() -> 
 
 
 @pytest.mark.parametrize("kind", KINDS)
+async def test_a_connection_that_the_peer_drops_just_then_is_replaced(kind: str) -> None:
+    async with pair(kind) as (alice, bob):
+        first = await bob.connect(alice.addresses[0])
+        while not alice.connections:
+            await asyncio.sleep(0)
+        alice.connections[0].abort()
+        # Bob has not heard of it yet.
+        assert not first.is_closed
+        async with bob.open_stream(alice.addresses[0], ECHO) as stream:
+            await stream.write(b"x")
+            assert await stream.readexactly(1) == b"x"
+            assert stream.connection is not first
+
+
+@pytest.mark.parametrize("kind", KINDS)
 async def test_somebody_else_at_the_address_is_named(kind: str) -> None:
     async with pair(kind) as (alice, bob):
         stranger = KeyPair.generate().peer_id
@@ -354,6 +370,16 @@ async def test_a_handler_that_comes_later_serves_live_connections() -> None:
             await connection.open_stream("/late/1")
 
 
+async def test_a_handler_that_comes_during_the_upgrade_serves_the_connection() -> None:
+    async with pair("tcp", HostConfig(identify=False)) as (alice, bob):
+        dial = asyncio.ensure_future(_connect(bob, alice))
+        while not alice._swarm._listeners.handshakes:  # type: ignore[union-attr]
+            await asyncio.sleep(0)
+        alice.handle("/late/1", echo)
+        async with bob.open_stream(await dial, "/late/1"):
+            pass
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_handler_that_raises_resets_its_stream_only(
     kind: str, caplog: pytest.LogCaptureFixture
@@ -399,7 +425,7 @@ async def test_events_tell_the_life_of_a_connection() -> None:
     events = alice.events(
         ListenStarted, ListenStopped, PeerConnected, PeerDisconnected, ConnectionOpened, ConnectionClosed
     )
-    opened = bob.events(StreamOpened)
+    streams = bob.events(StreamOpened, StreamClosed)
     async with alice, bob:
         async with bob.connect(alice.addresses[0]) as connection:
             async with bob.open_stream(connection, ECHO):
@@ -416,7 +442,7 @@ async def test_events_tell_the_life_of_a_connection() -> None:
         PeerDisconnected,
         ListenStopped,
     ]
-    assert ECHO in [event.protocol async for event in opened]
+    assert [type(event) async for event in streams if event.protocol == ECHO] == [StreamOpened, StreamClosed]
 
 
 # Limits
@@ -444,11 +470,13 @@ async def test_connections_above_the_limit_are_refused_and_the_others_live() -> 
 async def test_a_full_host_does_not_dial() -> None:
     limits = Limits(connections=1, inbound_connections=1)
     async with Host() as first, Host() as second, Host(listen=(), config=HostConfig(limits=limits)) as bob:
+        opened = second.events(ConnectionOpened)
         await bob.connect(first.addresses[0])
         with pytest.raises(LimitError) as caught:
             await bob.connect(second.addresses[0])
         assert caught.value.limit == "connections"
         assert (await bob.connect(first.addresses[0])).remote_peer == first.peer_id
+    assert [event async for event in opened] == []
 
 
 async def test_handshakes_that_say_nothing_do_not_keep_others_out() -> None:
@@ -495,6 +523,18 @@ async def test_a_handshake_that_stalls_is_dropped_and_its_slot_is_free() -> None
         assert alice.stats()["upgrades_failed"] == 1
         writer.close()
         assert await bob.connect(alice.addresses[0])
+
+
+async def test_a_handshake_in_progress_does_not_hold_up_the_end() -> None:
+    async with no_leaks(), asyncio.timeout(Timeouts().upgrade / 2):
+        async with Host() as alice:
+            endpoint = host_port(alice.addresses[0])
+            assert endpoint is not None
+            reader, writer = await asyncio.open_connection(endpoint.host, endpoint.port)
+            while not alice._swarm._listeners.handshakes:  # type: ignore[union-attr]
+                await asyncio.sleep(0)
+        await reader.read()
+        writer.close()
 
 
 async def test_garbage_is_dropped_and_does_not_disturb() -> None:
@@ -602,6 +642,23 @@ async def test_cancelling_the_exit_still_leaves_nothing() -> None:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
             assert bob.connections == ()
+
+
+async def test_cancelling_an_exit_that_waits_drops_the_connections() -> None:
+    config = HostConfig(timeouts=Timeouts(close=20, shutdown=20))
+    async with no_leaks():
+        async with pair("memory", config) as (alice, bob):
+            connection = await bob.connect(alice.addresses[0])
+            while not alice.connections:
+                await asyncio.sleep(0)
+            alice.connections[0].driver._transport.pause_reading()  # type: ignore[union-attr]
+            closing = asyncio.ensure_future(bob.close())
+            await asyncio.wait([closing], timeout=0.1)
+            assert not closing.done()
+            closing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await closing
+            assert connection.is_closed
 
 
 async def test_the_leak_checker_finds_what_is_left() -> None:

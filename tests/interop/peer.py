@@ -20,6 +20,7 @@ from typing import Any
 
 import plait
 from plait.exceptions import StreamResetError
+from plait.identity import KeyType
 from plait.protocols import perf as perf_protocol
 from plait.protocols import ping as ping_probes
 
@@ -60,8 +61,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--transport", choices=["tcp"], default="tcp")
     parser.add_argument("--security", choices=["noise"], default="noise")
     parser.add_argument("--muxer", choices=["yamux"], default="yamux")
-    parser.add_argument("--key", choices=["ed25519"], default="ed25519")
-    parser.add_argument("--seed", type=bytes.fromhex, help="64 hex digits: a fixed identity")
+    kinds = [kind.name.lower() for kind in KeyType]
+    parser.add_argument("--key", choices=kinds, default="ed25519", help="kind of a new identity")
+    parser.add_argument("--seed", type=bytes.fromhex, help="64 hex digits: a fixed Ed25519 identity")
     parser.add_argument("--up", type=int, default=0, help="bytes")
     parser.add_argument("--down", type=int, default=0, help="bytes")
     parser.add_argument("--count", type=int, default=100, help="how many")
@@ -78,6 +80,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         parser.error(f"{options.command} needs --to")
     if options.seed is not None and len(options.seed) != 32:
         parser.error("--seed wants 64 hex digits")
+    if options.seed is not None and options.key != "ed25519":
+        parser.error("--seed fixes an Ed25519 identity only")
     return options
 
 
@@ -305,11 +309,13 @@ ACTIONS: dict[str, Action] = {
 
 async def handshakes(options: argparse.Namespace) -> None:
     """A new connection each time: transport, security, muxer, then close."""
-    key = identity(options)
     times: list[float] = []
     async with contextlib.AsyncExitStack() as stack:
-        # A host keeps one connection to a peer, so every worker has a host; the identity is one.
-        hosts = [await stack.enter_async_context(plait.Host(key, listen=())) for _ in range(options.parallel)]
+        # A host keeps one connection to a peer, so every worker has a host.
+        hosts = [
+            await stack.enter_async_context(plait.Host(identity(options), listen=()))
+            for _ in range(options.parallel)
+        ]
 
         async def one(worker: int) -> None:
             begin = time.perf_counter()
@@ -338,13 +344,14 @@ async def handshakes(options: argparse.Namespace) -> None:
 async def hold(options: argparse.Namespace) -> None:
     """Idle connections, each from an identity of its own."""
     raise_descriptor_limit()
+    kind = KeyType[options.key.upper()]
     connections: list[plait.Connection] = []
     times: list[float] = []
 
     async with contextlib.AsyncExitStack() as stack:
 
         async def one(worker: int) -> None:
-            host = await stack.enter_async_context(plait.Host(listen=()))
+            host = await stack.enter_async_context(plait.Host(plait.KeyPair.generate(kind), listen=()))
             begin = time.perf_counter()
             connections.append(await host.connect(options.to))
             times.append(time.perf_counter() - begin)
@@ -422,8 +429,10 @@ async def there_and_back(stream: plait.Stream, byte: bytes) -> None:
             raise CheckError("echo differs")
 
 
-def identity(options: argparse.Namespace) -> plait.KeyPair | None:
-    return None if options.seed is None else plait.KeyPair.from_seed(options.seed)
+def identity(options: argparse.Namespace) -> plait.KeyPair:
+    if options.seed is not None:
+        return plait.KeyPair.from_seed(options.seed)
+    return plait.KeyPair.generate(KeyType[options.key.upper()])
 
 
 def negotiated(connection: plait.Connection) -> Report:

@@ -15,7 +15,7 @@ from plait.identity import KeyPair, PeerRecordSigner
 from plait.limits import Timeouts
 from plait.protocols import identify
 from plait.protocols.identify import MAX_SIZE, PROTOCOL, PUSH_PROTOCOL, RATE_LIMITED
-from plait.testing import network
+from plait.testing import network, no_leaks
 from plait.wire import IdentifyMessage
 
 QUIET = HostConfig(identify=False)
@@ -183,6 +183,13 @@ async def test_changes_are_pushed_together(monkeypatch: pytest.MonkeyPatch) -> N
         pushed = await anext(events)
         assert {f"/new/{number}" for number in range(5)} <= set(pushed.protocols)
         assert set(pushed.protocols) == set(alice.protocols)
+
+
+async def test_a_push_that_is_due_later_ends_with_the_host() -> None:
+    async with no_leaks(patience=0.3):
+        async with network(2, connected=True) as (alice, _):
+            alice.handle("/new/1", returns)
+            assert alice._identify._push_timer is not None  # type: ignore[union-attr]
 
 
 async def test_a_second_push_waits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,6 +50,7 @@ class Connection:
         round_trips: round trips of the upgrade, without the transport's own.
         opened_at: when it was established, in seconds since the epoch.
         on_stream: called with each stream that the peer opened, once its protocol is agreed on.
+        on_stream_end: called with each stream, of either side, that the application is done with.
     """
 
     __slots__ = (
@@ -68,6 +69,7 @@ class Connection:
         "local_peer",
         "muxer",
         "on_stream",
+        "on_stream_end",
         "opened_at",
         "remote_peer",
         "round_trips",
@@ -83,6 +85,7 @@ class Connection:
         direction: Direction,
         locate: Locate,
         dialed: Multiaddr | None,
+        on_stream: Callable[[Stream], None],
     ) -> None:
         self._driver = driver
         self._session: Session = driver.session
@@ -101,7 +104,8 @@ class Connection:
         self.early_muxer = established.early_muxer
         self.round_trips = established.round_trips
         self.opened_at = time.time()
-        self.on_stream: Callable[[Stream], None] = _refuse
+        self.on_stream = on_stream
+        self.on_stream_end: Callable[[Stream], None] | None = None
 
     # ---- commands
 
@@ -274,7 +278,9 @@ class Connection:
 
     def forget(self, stream_id: int) -> None:
         """The application is done with a stream."""
-        self._streams.pop(stream_id, None)
+        stream = self._streams.pop(stream_id, None)
+        if stream is not None and self.on_stream_end is not None:
+            self.on_stream_end(stream)
 
     def _check_open(self) -> None:
         if self._reason is not None:
@@ -284,8 +290,3 @@ class Connection:
                 error_code=self._reason.error_code,
                 remote=self._reason.remote,
             ) from self._reason
-
-
-def _refuse(stream: Stream) -> None:
-    """Nobody takes inbound streams here."""
-    stream.reset()

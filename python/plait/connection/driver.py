@@ -118,6 +118,9 @@ class Driver(asyncio.BufferedProtocol):
 
     def eof_received(self) -> None:
         self._end(None)
+        # The transport closes when all is sent, which a peer that does not read could put off for ever.
+        if self._drain_timer is None and self._transport is not None:
+            self._drain_timer = self.loop.call_later(DRAIN_TIME, self._transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end(exc)

@@ -160,7 +160,8 @@ class Stream:
             self._check_reader()
             count = self._session.read_into(self.id, buffer) if self._can_receive() else None
             if count is not None:
-                self._driver.flush_soon()
+                if self._session.has_pending:
+                    self._driver.flush_soon()
                 return count
             self._check_end()
             await self._readable()
@@ -352,6 +353,11 @@ class Stream:
         return self.connection.remote_peer
 
     @property
+    def error(self) -> BaseException | None:
+        """What broke the stream, also when that was our own reset; `None` when nothing did."""
+        return self._end
+
+    @property
     def is_closed(self) -> bool:
         """We closed or reset it."""
         return self._released
@@ -442,8 +448,8 @@ class Stream:
         data = self._session.read(self.id, n) if self._can_receive() else None
         if data is None:
             self._check_end()
-        elif data:
-            self._driver.flush_soon()  # reading may have given the peer credit
+        elif data and self._session.has_pending:
+            self._driver.flush_soon()  # reading has given the peer credit
         return data
 
     def _can_receive(self) -> bool:
@@ -498,9 +504,9 @@ class Stream:
             return
         try:
             taken = self._session.write(self.id, data, 0)
-        except StreamClosedError:
-            # Not by us: the go-away is queued already, so nothing can follow it.
-            raise StreamResetError("the connection is being closed", remote=False) from None
+        except ConnectionClosedError as error:
+            # The go-away is queued, so nothing can follow it; the stream hears of the end a little later.
+            raise StreamResetError("the connection is being closed", remote=False) from error
         self._driver.flush_soon()
         size = data.nbytes if isinstance(data, memoryview) else len(data)
         if taken < size:

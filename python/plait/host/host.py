@@ -17,6 +17,7 @@ from plait.exceptions import (
     LocalProtocolError,
     PlaitError,
     ProtocolNotSupportedError,
+    StreamResetError,
 )
 from plait.host.addresses import parse_target, with_own_peer
 from plait.host.config import HostConfig
@@ -318,8 +319,10 @@ class Host:
         if existing is not None:
             try:
                 return await self._open_on(existing, names)
-            except ConnectionClosedError:
-                # Peers close idle connections; nothing was sent on this one yet, so a new one is as good.
+            except (ConnectionClosedError, StreamResetError):
+                # Peers close idle connections. Nothing was sent on the stream yet, so a new one is as good.
+                if not existing.is_closed:
+                    raise
                 self._running_swarm()
         return await self._open_on(await swarm.connect(peer, addresses), names)
 

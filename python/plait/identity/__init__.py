@@ -1,7 +1,7 @@
 """Who a peer is: keys, peer ids, and what is signed with a key.
 
 Purpose: make, read, write and check identities.
-Takes: key files, key protobufs, peer ids as text or bytes, signed envelopes.
+Takes: key files, key protobufs, PEM and DER, peer ids as text or bytes, signed envelopes.
 Gives: `KeyPair`, `PublicKey`, `KeyType`, `PeerId`, `SignedEnvelope`, `PeerRecord`, `PeerRecordSigner`.
 May look at: wire, _core, exceptions, types.
 """

@@ -71,5 +71,5 @@ def _place(temporary: str, target: str) -> None:
         os.replace(temporary, target)
 
 
-# The largest key anybody has, RSA of 8,192 bits, takes less than 5 KiB.
+# The largest key anybody has, RSA of 8,192 bits, takes less than 5 KiB, and less than 7 KiB as PEM.
 MAX_SIZE = 8192

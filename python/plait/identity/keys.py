@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from plait import _core
-from plait.exceptions import InvalidKeyError
-from plait.identity import key_file
+from plait.exceptions import ConfigError, InvalidKeyError
+from plait.identity import key_encoding, key_file, private_key
 from plait.identity.peer_id import PeerId
+from plait.identity.private_key import PrivateKey
 from plait.types import Buffer
-from plait.wire import (
-    KeyType,
-    decode_private_key,
-    decode_public_key,
-    encode_private_key,
-    encode_public_key,
-)
+from plait.wire import KeyType, decode_public_key, encode_private_key, encode_public_key
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from plait.identity.private_key import NativeKey
 
 __all__ = ["KeyPair", "PublicKey"]
 
@@ -82,73 +77,126 @@ class PublicKey:
 
 
 class KeyPair:
-    """Our own identity: an Ed25519 key pair. Its text form never shows the private half."""
+    """Our own identity: a key pair of any kind. Its text form never shows the private half.
 
-    __slots__ = ("_private", "_seed", "public_key")
+    Args:
+        private: a private key of `cryptography`: Ed25519, on secp256k1, on P-256, or RSA.
 
-    def __init__(self, private: Ed25519PrivateKey) -> None:
-        self._private = private
-        self._seed = private.private_bytes_raw()
-        self.public_key = PublicKey(KeyType.ED25519, private.public_key().public_bytes_raw())
+    Raises:
+        InvalidKeyError: a key of another kind, or RSA with fewer than 2048 or more than 8192 bits.
+    """
+
+    __slots__ = ("_private", "public_key")
+
+    def __init__(self, private: NativeKey) -> None:
+        self._use(private_key.wrap(private))
 
     @classmethod
-    def generate(cls) -> KeyPair:
-        """A new identity from the system's randomness."""
-        return cls.from_seed(os.urandom(SEED_LENGTH))
+    def generate(cls, kind: KeyType = KeyType.ED25519, *, bits: int | None = None) -> KeyPair:
+        """A new identity from the system's randomness.
+
+        Args:
+            kind: Ed25519 unless there is a reason: every implementation has it, and it is the fastest.
+            bits: size of an RSA key, 2048 (the default) to 8192. Making a long one can take many seconds, and
+                so can loading it, because its primes are tested; an event loop stands still meanwhile.
+
+        Raises:
+            ConfigError: a size that RSA identities do not have, or a size for another kind.
+        """
+        return cls._of(private_key.generate(kind, bits))
 
     @classmethod
     def from_seed(cls, seed: Buffer) -> KeyPair:
-        """The identity that belongs to a 32-byte seed; raises `InvalidKeyError` for other lengths."""
-        # Loaded on first use: it takes longer than everything else in this room.
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        """The Ed25519 identity of a 32-byte seed; raises `InvalidKeyError` for other lengths."""
+        from plait.identity.private_ed25519 import Ed25519Key
 
-        if len(seed) != SEED_LENGTH:
-            raise InvalidKeyError(f"an Ed25519 seed has {SEED_LENGTH} bytes, not {len(seed)}")
-        return cls(Ed25519PrivateKey.from_private_bytes(seed))
+        return cls._of(Ed25519Key.from_seed(seed))
 
     @classmethod
     def from_protobuf(cls, protobuf: Buffer) -> KeyPair:
-        """Reads the private key message, with the public key once, twice or not at all.
+        """Reads the private key message.
+
+        That of an Ed25519 key has the public key in it once, twice or not at all; without it, it looks the
+        same as a public key message, so be sure that it is none.
 
         Raises:
-            InvalidKeyError: not a key, not an Ed25519 key, or the halves do not belong together.
+            InvalidKeyError: not a private key, or its halves do not belong together.
         """
-        kind, data = decode_private_key(protobuf)
-        if kind is not KeyType.ED25519:
-            raise InvalidKeyError(
-                f"an identity of type {kind.name} cannot be used", hint="make an Ed25519 key instead"
-            )
-        seed, copies = data[:SEED_LENGTH], data[SEED_LENGTH:]
-        pair = cls.from_seed(seed)
-        public = pair.public_key.data
-        # Signing with a public key that is not one's own gives the private key away.
-        if copies not in (b"", public, public + public):
-            raise InvalidKeyError("the private and the public half do not belong together")
-        return pair
+        return cls._of(key_encoding.decode_protobuf(protobuf))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> KeyPair:
-        """Reads a key file.
+    def from_pem(cls, text: str | Buffer, *, password: str | bytes | None = None) -> KeyPair:
+        """Reads the first private key of a PEM text: PKCS#8, SEC1 or PKCS#1.
 
         Raises:
-            InvalidKeyError: the file holds something else.
+            InvalidKeyError: there is none that can be used, or the password is not the right one.
+        """
+        return cls._of(key_encoding.decode_pem(text, password))
+
+    @classmethod
+    def from_der(cls, content: Buffer, *, password: str | bytes | None = None) -> KeyPair:
+        """Reads PKCS#8, SEC1 or PKCS#1; raises `InvalidKeyError` as `from_pem` does."""
+        return cls._of(key_encoding.decode_der(content, password))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, password: str | bytes | None = None) -> KeyPair:
+        """Reads a key file: the private key message, PEM or DER, whatever it holds.
+
+        Args:
+            path: the file.
+            password: of an encrypted PKCS#8 key.
+
+        Raises:
+            InvalidKeyError: the file holds something else, or needs another password or none.
             OSError: the file cannot be read.
         """
         try:
-            return cls.from_protobuf(key_file.read(path))
+            return cls._of(key_encoding.decode(key_file.read(path), password))
         except InvalidKeyError as error:
             raise InvalidKeyError(
-                f"{os.fspath(path)}: {error.message}", hint="is this the right file?"
+                f"{os.fspath(path)}: {error.message}", hint=error.hint or "is this the right file?"
             ) from error
 
-    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    @classmethod
+    def _of(cls, private: PrivateKey) -> KeyPair:
+        pair = cls.__new__(cls)
+        pair._use(private)
+        return pair
+
+    def _use(self, private: PrivateKey) -> None:
+        self._private = private
+        self.public_key = PublicKey(private.kind, private.public_data())
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        encoding: Literal["protobuf", "pem", "der"] = "protobuf",
+        password: str | bytes | None = None,
+        traditional: bool = False,
+        overwrite: bool = False,
+    ) -> None:
         """Writes a key file that only its owner can read: all of it, or nothing.
 
+        Args:
+            path: the file.
+            encoding: the private key message, which libp2p programs read, or PEM or DER for others.
+            password: encrypts PEM and DER.
+            traditional: PEM and DER as in `to_pem`.
+            overwrite: replace a file that is there.
+
         Raises:
+            ConfigError: the settings contradict each other.
             FileExistsError: there is a file, and it was not said that it may go.
             OSError: the file cannot be written.
         """
-        key_file.write(path, self.to_protobuf(), overwrite=overwrite)
+        if encoding != "protobuf":
+            content = key_encoding.encode(self._private, encoding, password=password, traditional=traditional)
+        elif password is not None or traditional:
+            raise ConfigError("a private key message has one form, and no encryption: use PEM or DER")
+        else:
+            content = self.to_protobuf()
+        key_file.write(path, content, overwrite=overwrite)
 
     @property
     def peer_id(self) -> PeerId:
@@ -156,15 +204,28 @@ class KeyPair:
         return self.public_key.peer_id
 
     def sign(self, message: Buffer) -> bytes:
-        """The 64-byte signature of `message`."""
+        """The signature of `message`, in the form that peers verify for keys of this kind."""
         return self._private.sign(bytes(message))
 
     def to_protobuf(self) -> bytes:
         """The private key message, in the form that every implementation reads. Keep it secret."""
-        return encode_private_key(KeyType.ED25519, self._seed + self.public_key.data)
+        return encode_private_key(self._private.kind, self._private.data())
+
+    def to_pem(self, *, password: str | bytes | None = None, traditional: bool = False) -> bytes:
+        """The private key in PEM. Keep it secret.
+
+        Args:
+            password: encrypts it.
+            traditional: SEC1 for keys on curves and PKCS#1 for RSA instead of PKCS#8.
+
+        Raises:
+            ConfigError: an Ed25519 key has no traditional form, and none of them can be encrypted well.
+        """
+        return key_encoding.encode(self._private, "pem", password=password, traditional=traditional)
+
+    def to_der(self, *, password: str | bytes | None = None, traditional: bool = False) -> bytes:
+        """The private key in DER, otherwise as `to_pem`."""
+        return key_encoding.encode(self._private, "der", password=password, traditional=traditional)
 
     def __repr__(self) -> str:
         return f"<KeyPair of {self.peer_id}>"
-
-
-SEED_LENGTH = 32

@@ -57,6 +57,8 @@ class Listeners:
         self._grace = timeouts.handshake_grace
         self._listeners: list[Listener] = []
         self._upgrading: dict[Driver, Admission] = {}
+        # Their upgrade failed, and their socket is about to close.
+        self._ending: set[Driver] = set()
         self._waiting: deque[_Gate] = deque()
         self._retry: asyncio.TimerHandle | None = None
         self._is_closed = False
@@ -92,10 +94,10 @@ class Listeners:
         self._waiting.clear()
         if self._retry is not None:
             self._retry.cancel()
-        upgrading = tuple(self._upgrading)
-        for driver in upgrading:
+        left = (*self._upgrading, *self._ending)
+        for driver in left:
             driver.abort()
-        for driver in upgrading:
+        for driver in left:
             await driver.closed
 
     @property
@@ -183,10 +185,17 @@ class Listeners:
 
     def _on_failure(self, driver: Driver, error: BaseException) -> None:
         admission = self._upgrading.pop(driver)
-        admission.release()
+        self._ending.add(driver)
+        driver.closed.add_done_callback(lambda _: self._on_ended(driver, admission))
+        admission.upgraded()
         self.failed += 1
         logger.debug("inbound upgrade failed: %s", error)
         self._slot_is_free()
+
+    def _on_ended(self, driver: Driver, admission: Admission) -> None:
+        # Not sooner: until now it held a descriptor, which is what the limit is about.
+        self._ending.discard(driver)
+        admission.release()
 
     def _slot_is_free(self) -> None:
         if self._waiting and not self._is_closed:

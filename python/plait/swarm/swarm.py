@@ -15,6 +15,7 @@ from plait.events import (
     ListenStopped,
     PeerConnected,
     PeerDisconnected,
+    StreamClosed,
     StreamOpened,
 )
 from plait.exceptions import ConnectionClosedError, LimitError, PlaitError
@@ -62,6 +63,7 @@ class Swarm:
         self._limits = limits
         self._on_connection = on_connection
         self._serve = on_stream
+        upgrader.on_stream = self._on_stream
         self._connections: dict[PeerId, list[Connection]] = {}
         self._count = 0
         self._is_closed = False
@@ -172,7 +174,7 @@ class Swarm:
         peer = connection.remote_peer
         self._connections.setdefault(peer, []).append(connection)
         self._count += 1
-        connection.on_stream = self._on_stream
+        connection.on_stream_end = self._on_stream_end
         # The upgrade took the protocols of its start; a handler may have come since.
         connection.set_protocols(self._upgrader.protocols)
         # Asked while the socket is there: a transport that is gone no longer knows.
@@ -208,6 +210,10 @@ class Swarm:
         if self._bus.wants(StreamOpened):
             self._bus.emit(StreamOpened(stream.remote_peer, stream.protocol, stream.direction))
         self._serve(stream)
+
+    def _on_stream_end(self, stream: Stream) -> None:
+        if self._bus.wants(StreamClosed):
+            self._bus.emit(StreamClosed(stream.remote_peer, stream.protocol, stream.direction, stream.error))
 
     def _full(self) -> LimitError:
         return LimitError(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from plait._core import MemoryBudget, ProtocolSet, Session, SessionConfig, noise_signed_message
-from plait.connection import Connection, Driver, Locate
+from plait.connection import Connection, Driver, Locate, Stream
 from plait.limits import Limits, Timeouts
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class Upgrader:
 
     Attributes:
         on_connection: called with each inbound connection, once established.
+        on_stream: called with each stream that a peer opens; it may come in the same segment that
+            establishes its connection, before whoever dialed knows.
         on_failure: called with the driver and the error of each inbound connection that was not.
         budget: what all connections together hold for streams that nobody reads.
         protocols: what new connections serve.
@@ -70,6 +72,7 @@ class Upgrader:
         self.budget = MemoryBudget(limits.host_buffer)
         self.protocols = ProtocolSet(())
         self.on_connection: Callable[[Connection], None] = _drop
+        self.on_stream: Callable[[Stream], None] = _refuse
         self.on_failure: Callable[[Driver, BaseException], None] = _ignore
         self._config = SessionConfig(
             noise_secret=noise_secret,
@@ -148,12 +151,18 @@ class Upgrader:
             direction="inbound" if dialed is None else "outbound",
             locate=self._locate,
             dialed=dialed,
+            on_stream=self.on_stream,
         )
 
 
 def _drop(connection: Connection) -> None:
     """Nobody takes inbound connections here."""
     connection.driver.loop.call_soon(connection.abort)
+
+
+def _refuse(stream: Stream) -> None:
+    """Nobody takes inbound streams here."""
+    stream.reset()
 
 
 def _ignore(driver: Driver, error: BaseException) -> None:

@@ -59,12 +59,17 @@ def decode_private_key(protobuf: Buffer) -> tuple[KeyType, bytes]:
 
 
 def encode_private_key(kind: KeyType, data: bytes) -> bytes:
-    """The canonical encoding; `data` has at most 127 bytes, as those of Ed25519 keys do."""
-    if len(data) > 0x7F:
-        raise InvalidKeyError(f"a private key of {len(data)} bytes is longer than any that we write")
-    return bytes([TYPE_FIELD, kind, DATA_FIELD, len(data)]) + data
+    """The canonical encoding; raises `InvalidKeyError` for more than any key takes."""
+    length = len(data)
+    if length > MAX_DATA:
+        raise InvalidKeyError(f"a private key of {length} bytes is longer than any that we write")
+    prefix = [length] if length < 0x80 else [length & 0x7F | 0x80, length >> 7]
+    return bytes([TYPE_FIELD, kind, DATA_FIELD, *prefix]) + data
 
 
 # Protobuf tags: field 1 as a varint, field 2 as length-prefixed bytes.
 TYPE_FIELD = 0x08
 DATA_FIELD = 0x12
+
+# What a varint of two bytes counts; RSA with 8,192 bits, the longest, takes a third of it.
+MAX_DATA = (1 << 14) - 1

@@ -113,6 +113,29 @@ fn a_reset_carries_its_code_and_is_no_end() {
 }
 
 #[test]
+fn a_reset_that_comes_with_the_confirmation_keeps_its_code() {
+    let mut pair = Pair::new(&[ECHO]);
+    pair.run();
+    let id = pair.dialer.session.open_stream(vec![ECHO.into()], pair.now).unwrap().unwrap();
+    // The listener confirms and resets before either is sent.
+    while pair.listener.events.iter().all(|event| !matches!(event, Event::StreamOpened { .. })) {
+        let mut out = Vec::new();
+        pair.dialer.session.transmit(&mut out, 9999, pair.now, &mut pair.dialer.events);
+        pair.listener.session.receive(&mut out, pair.now, &mut pair.listener.events);
+    }
+    for event in pair.listener.take_events() {
+        if let Event::StreamOpened { id, .. } = event {
+            pair.listener.session.reset(id, 0x2001);
+        }
+    }
+    pair.run();
+    let seen = pair.dialer.events.iter().any(|event| {
+        matches!(event, Event::StreamReset { id: reset, code: 0x2001 } if *reset == id)
+    });
+    assert!(seen, "{:?}", pair.dialer.events);
+}
+
+#[test]
 fn an_unknown_protocol_is_refused_and_the_connection_lives() {
     let mut pair = Pair::new(&[ECHO]);
     pair.run();

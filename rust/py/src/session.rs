@@ -200,6 +200,11 @@ impl Session {
     }
 
     #[getter]
+    fn has_pending(&self) -> bool {
+        self.session.has_pending()
+    }
+
+    #[getter]
     fn is_overloaded(&self) -> bool {
         self.session.is_overloaded()
     }

@@ -387,6 +387,15 @@ impl Session {
         }
     }
 
+    /// [`Session::transmit`] would give something, as far as can be told without doing it.
+    #[must_use]
+    pub fn has_pending(&self) -> bool {
+        match &self.layer {
+            Layer::Clear(_) => true,
+            Layer::Sealed(sealed) => sealed.mux.has_pending(),
+        }
+    }
+
     /// Nothing more will be queued: the socket's write side can be ended once it has taken everything.
     #[must_use]
     pub fn is_leaving(&self) -> bool {

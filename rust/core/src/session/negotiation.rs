@@ -161,7 +161,8 @@ impl Negotiation {
             let (front, _) = mux.peek(id);
             if front.is_empty() {
                 return match (mux.available(id), self) {
-                    (Ok(Available::Nothing), _) => Outcome::Pending,
+                    // After a reset the event that says so is next, and knows the code.
+                    (Ok(Available::Nothing) | Err(_), _) => Outcome::Pending,
                     (_, Self::Listener(_)) => Outcome::Failed(None),
                     (_, Self::Dialer(_)) => Outcome::Failed(Some(Refusal::Ended)),
                 };
