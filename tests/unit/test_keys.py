@@ -1,4 +1,4 @@
-"""Keys: the published vectors, signatures, and key files."""
+"""Public keys of every kind, Ed25519 key pairs, and key files."""
 
 import logging
 import os
@@ -15,7 +15,6 @@ ED25519_PRIVATE = bytes.fromhex(
     "080112407e0830617c4a7de83925dfb2694556b12936c477a0e1feb2e148ec9da60fee7d"
     "1ed1e8fae2c4a144b8be8fd4b47bf3d3b34b871c3cacf6010f0e42d474fce27e"
 )
-SECP256K1_PRIVATE = bytes.fromhex("0802122053dadf1d5a164d6b4acdb15e24aa4c5b1d3461bdbd42abedb0a4404d56ced8fb")
 ED25519_PUBLIC = "080112201ed1e8fae2c4a144b8be8fd4b47bf3d3b34b871c3cacf6010f0e42d474fce27e"
 PUBLIC = {
     ED25519_PUBLIC: (KeyType.ED25519, "12D3KooWBtg3aaRMjxwedh83aGiUkwSxDwUZkzuJcfaqUmo7R3pq"),
@@ -77,9 +76,9 @@ def test_halves_that_do_not_belong_together_are_refused():
         KeyPair.from_protobuf(ED25519_PRIVATE[:-1] + b"\x00")
 
 
-def test_other_kinds_of_private_keys_are_named():
-    with pytest.raises(InvalidKeyError, match="SECP256K1"):
-        KeyPair.from_protobuf(SECP256K1_PRIVATE)
+def test_unknown_kinds_of_private_keys_are_named():
+    with pytest.raises(InvalidKeyError, match="unknown key type 4"):
+        KeyPair.from_protobuf(b"\x08\x04" + ED25519_PRIVATE[2:])
 
 
 @pytest.mark.parametrize("length", [*range(68), 69, 200])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from plait.connection.reasons import describe_stream_code
 from plait.exceptions import (
     ConcurrencyError,
+    ConnectionClosedError,
     LimitError,
     RemoteProtocolError,
     StreamClosedError,
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from plait.connection.asyncio_pair import StreamPair
     from plait.connection.connection import Connection
     from plait.connection.driver import Driver
-    from plait.exceptions import ConnectionClosedError
     from plait.identity import PeerId
     from plait.types import Direction
 
