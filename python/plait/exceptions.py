@@ -12,7 +12,8 @@
     ├── DialError                              .peer .attempts
     │   ├── NoAddressError                     nothing to dial
     │   ├── DialRefusedError                   we chose not to dial: gater or back-off
-    │   └── DialTimeoutError (TimeoutError)    the time for the whole dial was up
+    │   ├── DialTimeoutError (TimeoutError)    the time for the whole dial was up
+    │   └── WrongPeerError (PeerIdMismatchError)   somebody else answered wherever anybody did
     ├── ListenError (OSError)
     ├── UpgradeError                           .stage
     │   ├── NegotiationError                   .offered
@@ -78,6 +79,7 @@ __all__ = [
     "StreamError",
     "StreamResetError",
     "UpgradeError",
+    "WrongPeerError",
 ]
 
 
@@ -383,6 +385,31 @@ class PeerIdMismatchError(SecurityError):
         super().__init__(message, stage=stage, **where)
         self.expected = expected
         self.actual = actual
+
+
+class WrongPeerError(DialError, PeerIdMismatchError):
+    """A dial in which somebody else answered, wherever anybody answered at all.
+
+    It is both: a dial that failed, with its `attempts`, and a mismatch, with `expected` and `actual`.
+    """
+
+    code = "E-WRONG-PEER"
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        peer: PeerId | None = None,
+        attempts: Iterable[DialAttempt] = (),
+        expected: PeerId | None = None,
+        actual: PeerId | None = None,
+        stage: str | None = None,
+        **where: Unpack[Where],
+    ) -> None:
+        super().__init__(message, peer=peer, attempts=attempts, **where)
+        self.expected = expected
+        self.actual = actual
+        self.stage = stage
 
 
 # Ends

@@ -262,6 +262,9 @@ async def test_somebody_else_at_the_address_is_named(kind: str) -> None:
         assert isinstance(attempt.error, PeerIdMismatchError)
         assert (attempt.error.expected, attempt.error.actual) == (stranger, alice.peer_id)
         assert caught.value.__cause__ is attempt.error
+        # It is caught by either name.
+        assert isinstance(caught.value, PeerIdMismatchError)
+        assert (caught.value.expected, caught.value.actual) == (stranger, alice.peer_id)
         assert str(stranger) in str(caught.value)
         assert str(alice.peer_id) in str(caught.value)
 

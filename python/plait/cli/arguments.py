@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import plait
 
-__all__ = ["add_identity", "count", "load_identity", "seconds"]
+__all__ = ["add_identity", "add_output", "count", "load_identity", "seconds"]
 
 
 def add_identity(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +19,17 @@ def add_identity(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="key file made by `plait id new`: keeps the peer id (default: a new one each time)",
     )
+
+
+def add_output(parser: argparse.ArgumentParser, *, nested: bool = False) -> None:
+    """``--json``, ``-q`` and ``-v``; `nested` in a command of a command, where what came before it stays."""
+    off: bool | str = argparse.SUPPRESS if nested else False
+    none: int | str = argparse.SUPPRESS if nested else 0
+    parser.add_argument(
+        "--json", action="store_true", default=off, help="one JSON object a line on standard output"
+    )
+    parser.add_argument("-q", "--quiet", action="count", default=none, help="no progress, no hints")
+    parser.add_argument("-v", "--verbose", action="count", default=none, help="more; twice for the log")
 
 
 def load_identity(options: argparse.Namespace) -> plait.KeyPair | None:

@@ -6,9 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from plait.cli.arguments import count
+from plait.cli.arguments import add_output, count
 from plait.cli.output import Output
-from plait.exceptions import ConfigError
 
 if TYPE_CHECKING:
     from plait import KeyPair
@@ -24,15 +23,29 @@ replaces one; `show` prints its peer id in both text forms, and the public key. 
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=["new", "show"])
-    kinds = [kind.lower() for kind in KINDS]
+    actions = parser.add_subparsers(metavar="ACTION", dest="action", required=True)
+    for name, text in (("new", "make a key file"), ("show", "show what is in one")):
+        # A parser each, or no option could stand before FILE.
+        action = actions.add_parser(
+            name, help=text, description=text, epilog=parser.epilog, formatter_class=parser.formatter_class
+        )
+        add_output(action, nested=True)
+        action.add_argument(
+            "file", nargs="?", type=Path, default=Path(DEFAULT), metavar="FILE", help=f"default: {DEFAULT}"
+        )
+        if name == "new":
+            _add_kind(action)
+
+
+def _add_kind(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--key", choices=kinds, metavar="KIND", help=f"of `new`: {', '.join(kinds)} (default: {kinds[0]})"
+        "--key",
+        choices=KINDS,
+        default=KINDS[0],
+        metavar="KIND",
+        help=f"{', '.join(KINDS)} (default: {KINDS[0]})",
     )
-    parser.add_argument("--bits", type=count, metavar="N", help="of `new --key rsa`: 2048 (default) to 8192")
-    parser.add_argument(
-        "file", nargs="?", type=Path, default=Path(DEFAULT), metavar="FILE", help=f"default: {DEFAULT}"
-    )
+    parser.add_argument("--bits", type=count, metavar="N", help="of an rsa key: 2048 (default) to 8192")
 
 
 def run(options: argparse.Namespace, out: Output) -> int:
@@ -40,12 +53,9 @@ def run(options: argparse.Namespace, out: Output) -> int:
     from plait.identity import KeyType
 
     if options.action == "new":
-        kind = KeyType[(options.key or KINDS[0]).upper()]
-        pair = plait.KeyPair.generate(kind, bits=options.bits)
+        pair = plait.KeyPair.generate(KeyType[options.key.upper()], bits=options.bits)
         pair.save(options.file)
         out.note(f"wrote {options.file}; keep it secret")
-    elif options.key is not None or options.bits is not None:
-        raise ConfigError("a key file that is there has its kind: --key and --bits are for `plait id new`")
     else:
         pair = plait.KeyPair.load(options.file)
     _show(pair, options, out)
@@ -72,6 +82,6 @@ def _show(pair: KeyPair, options: argparse.Namespace, out: Output) -> None:
 # In the folder where one works, and in plain sight: nothing else of plait reads it unasked.
 DEFAULT = "plait.key"
 
-# Names of `plait.identity.KeyType`, the default first. Written out: the parser is made for every command,
-# and must not load the room that knows them.
-KINDS = ("ED25519", "SECP256K1", "ECDSA", "RSA")
+# Of `plait.identity.KeyType`, the default first. Written out: the parser is made for every command, and must
+# not load the room that knows them.
+KINDS = ("ed25519", "secp256k1", "ecdsa", "rsa")

@@ -12,6 +12,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from plait.cli import identity, info, ping, recv, send, version
+from plait.cli.arguments import add_output
 from plait.cli.output import Output
 from plait.exceptions import ConfigError, InvalidMultiaddrError, InvalidPeerIdError, PlaitError
 
@@ -105,9 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=version.text())
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--json", action="store_true", help="one JSON object a line on standard output")
-    shared.add_argument("-q", "--quiet", action="count", default=0, help="no progress, no hints")
-    shared.add_argument("-v", "--verbose", action="count", default=0, help="more; twice for the log")
+    add_output(shared)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in (recv, send, ping, info, identity, version):
         sub = commands.add_parser(

@@ -15,8 +15,10 @@ from plait.exceptions import (
     DialRefusedError,
     DialTimeoutError,
     NoAddressError,
+    PeerIdMismatchError,
     PlaitError,
     UpgradeError,
+    WrongPeerError,
 )
 from plait.swarm.race import Attempt, DialRace
 
@@ -235,10 +237,22 @@ class _SharedDial:
 
 
 def _failure(peer: PeerId, attempts: Sequence[DialAttempt]) -> DialError:
-    error = DialError(f"could not connect to {peer}", peer=peer, attempts=attempts)
     # What a peer said after it had answered tells more than a place where nobody did.
     telling = [each.error for each in attempts if each.stage not in ("check", "resolve", "connect")]
-    error.__cause__ = (telling or [each.error for each in attempts])[0]
+    cause = (telling or [each.error for each in attempts])[0]
+    error = DialError(f"could not connect to {peer}", peer=peer, attempts=attempts)
+    if isinstance(cause, PeerIdMismatchError) and all(
+        isinstance(each, PeerIdMismatchError) for each in telling
+    ):
+        error = WrongPeerError(
+            f"could not connect to {peer}: {cause.actual} answered",
+            peer=peer,
+            attempts=attempts,
+            expected=cause.expected,
+            actual=cause.actual,
+            stage=cause.stage,
+        )
+    error.__cause__ = cause
     return error
 
 
