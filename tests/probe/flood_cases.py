@@ -44,7 +44,9 @@ def numbered(count: int, make: object) -> bytes:
     "flood",
     {
         "SYN": lambda: numbered(20_000, lambda n: header(WINDOW, SYN, n, 0)),
-        "SYN and RST": lambda: numbered(20_000, lambda n: header(WINDOW, SYN, n, 0) + header(WINDOW, RST, n, 0)),
+        "SYN and RST": lambda: numbered(
+            20_000, lambda n: header(WINDOW, SYN, n, 0) + header(WINDOW, RST, n, 0)
+        ),
         "SYN, a proposal and RST": lambda: numbered(
             5_000, lambda n: data(n, GREETING, SYN) + header(WINDOW, RST, n, 0)
         ),
@@ -59,7 +61,9 @@ def numbered(count: int, make: object) -> bytes:
         "pongs": lambda: header(PING, ACK, 0, 1) * 100_000,
         "refused proposals": lambda: numbered(2_000, lambda n: data(n, HEADER + message("/no") * 14, SYN)),
         "ls": lambda: numbered(2_000, lambda n: data(n, HEADER + LS * 14, SYN)),
-        "streams that wait with half a proposal": lambda: numbered(2_000, lambda n: data(n, GREETING[:-1], SYN)),
+        "streams that wait with half a proposal": lambda: numbered(
+            2_000, lambda n: data(n, GREETING[:-1], SYN)
+        ),
         "streams that stay open": lambda: numbered(2_000, lambda n: data(n, GREETING + b"x", SYN)),
     },
 )
@@ -319,5 +323,3 @@ def send_into_the_dark(address: Address) -> None:
     finally:
         mux.wire.socket.close()
     raise Unexpected("it goes on taking frames after a violation")
-
-

@@ -1,7 +1,7 @@
 """Attacks a listening peer with bytes made by hand, while an honest one has to be served all the time.
 
-    python tests/probe/probe.py --verbose             every case
-    python tests/probe/probe.py --only "flood"        those whose group or name has these words
+python tests/probe/probe.py --verbose             every case
+python tests/probe/probe.py --only "flood"        those whose group or name has these words
 """
 
 from __future__ import annotations

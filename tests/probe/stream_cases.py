@@ -89,7 +89,9 @@ def finish_echo(mux: Mux, number: int, body: bytes = b"body") -> None:
         "open by data": lambda n: data(n, GREETING, SYN),
         "open by empty data": lambda n: data(n, b"", SYN) + data(n, GREETING),
         "open with an ACK beside the SYN": lambda n: data(n, GREETING, SYN | ACK),
-        "an ACK on every frame": lambda n: data(n, b"", SYN) + data(n, GREETING, ACK) + header(WINDOW, ACK, n, 0),
+        "an ACK on every frame": lambda n: (
+            data(n, b"", SYN) + data(n, GREETING, ACK) + header(WINDOW, ACK, n, 0)
+        ),
         "open, header alone, then the proposal": lambda n: data(n, HEADER, SYN) + data(n, message(ECHO)),
         "open, proposal byte by byte": lambda n: b"".join(
             [data(n, b"", SYN), *(data(n, bytes([byte])) for byte in GREETING)]
@@ -223,7 +225,9 @@ def late(mux: Mux, make: object) -> None:
         "reset on empty data": lambda n: data(n, GREETING, SYN) + header(DATA, RST, n, 0),
         "opened and reset in one frame": lambda n: header(WINDOW, SYN | RST, n, 0),
         "opened and reset in one data frame": lambda n: header(DATA, SYN | RST, n, 0),
-        "reset in the middle of a proposal": lambda n: data(n, GREETING[:25], SYN) + header(WINDOW, RST, n, 0),
+        "reset in the middle of a proposal": lambda n: (
+            data(n, GREETING[:25], SYN) + header(WINDOW, RST, n, 0)
+        ),
         "FIN and RST in one frame": lambda n: data(n, GREETING, SYN) + header(WINDOW, FIN | RST, n, 0),
         "reset after FIN": lambda n: data(n, GREETING, SYN | FIN) + header(WINDOW, RST, n, 0),
     },

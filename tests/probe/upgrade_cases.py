@@ -9,7 +9,18 @@ from client import HEADER, LS, NA, NOISE, PATIENCE, Ended, Mux, Unexpected, Wire
 from client import PING as PING_FRAME
 from client import SYN
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from noise import DOMAIN, YAMUX, Identity, Initiator, field_bytes, field_varint, frame, make_payload, raw, varint
+from noise import (
+    DOMAIN,
+    YAMUX,
+    Identity,
+    Initiator,
+    field_bytes,
+    field_varint,
+    frame,
+    make_payload,
+    raw,
+    varint,
+)
 from registry import case, family
 
 Address = tuple[str, int]
@@ -272,14 +283,18 @@ SMALL_ORDER = {
     "zero": bytes(32),
     "one": b"\x01" + bytes(31),
     "order eight": bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"),
-    "another of order eight": bytes.fromhex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157"),
+    "another of order eight": bytes.fromhex(
+        "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157"
+    ),
     "p - 1": b"\xec" + b"\xff" * 30 + b"\x7f",
     "p": b"\xed" + b"\xff" * 30 + b"\x7f",
     "p + 1": b"\xee" + b"\xff" * 30 + b"\x7f",
 }
 
 
-@family("illegal handshake", {f"ephemeral key of small order: {name}": key for name, key in SMALL_ORDER.items()})
+@family(
+    "illegal handshake", {f"ephemeral key of small order: {name}": key for name, key in SMALL_ORDER.items()}
+)
 def small_order(address: Address, key: bytes) -> None:
     with Wire(address) as wire:
         wire.negotiate()

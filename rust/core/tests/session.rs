@@ -129,9 +129,11 @@ fn a_reset_that_comes_with_the_confirmation_keeps_its_code() {
         }
     }
     pair.run();
-    let seen = pair.dialer.events.iter().any(|event| {
-        matches!(event, Event::StreamReset { id: reset, code: 0x2001 } if *reset == id)
-    });
+    let seen = pair
+        .dialer
+        .events
+        .iter()
+        .any(|event| matches!(event, Event::StreamReset { id: reset, code: 0x2001 } if *reset == id));
     assert!(seen, "{:?}", pair.dialer.events);
 }
 
