@@ -116,12 +116,14 @@ class TestCommand:
     def test_where_shared_options_may_stand(
         self, before: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        for after in ([], ["-q"]):
-            path = tmp_path / f"key{len(after)}"
-            assert main(["id", *before, str(path), *after]) == 0
-            out, errors = capsys.readouterr()
-            assert json.loads(out)["file"] == str(path)
-            assert bool(errors) is not bool(after)
+        path = str(tmp_path / "key")
+        assert main(["id", *before, path]) == 0
+        assert json.loads(capsys.readouterr().out)["file"] == path
+
+    @pytest.mark.parametrize("arguments", [["-q", "new"], ["new", "-q"], ["new"]])
+    def test_quiet(self, arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(["id", *arguments, str(tmp_path / "key")]) == 0
+        assert ("keep it secret" in capsys.readouterr().err) is ("-q" not in arguments)
 
     def test_an_encrypted_key(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         KeyPair.generate().save(tmp_path / "key", encoding="pem", password="secret")

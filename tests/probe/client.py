@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 import time
@@ -29,11 +30,11 @@ PING_PROTOCOL = "/ipfs/ping/1.0.0"
 PATIENCE = 10.0
 
 
-class Unexpected(Exception):
+class UnexpectedError(Exception):
     """The target did something else than it should."""
 
 
-class Ended(Exception):
+class EndedError(Exception):
     """The target ended the connection."""
 
 
@@ -75,16 +76,16 @@ class Wire:
             time.sleep(pause)
 
     def receive(self, timeout: float = PATIENCE) -> bytes:
-        """What comes next; raises `Ended` at the end."""
+        """What comes next; raises `EndedError` at the end."""
         self.socket.settimeout(timeout)
         try:
             found = self.socket.recv(1 << 18)
         except ConnectionError as error:
-            raise Ended("reset") from error
+            raise EndedError("reset") from error
         finally:
             self.socket.settimeout(PATIENCE)
         if not found:
-            raise Ended("closed")
+            raise EndedError("closed")
         return found
 
     def take(self, count: int) -> bytes:
@@ -96,7 +97,7 @@ class Wire:
     def expect(self, wanted: bytes) -> None:
         found = self.take(len(wanted))
         if found != wanted:
-            raise Unexpected(f"{found!r} where {wanted!r} was due")
+            raise UnexpectedError(f"{found!r} where {wanted!r} was due")
 
     def expect_end(self, most: int = 1 << 20, timeout: float = PATIENCE) -> bytes:
         """The target has to end the connection, after at most so many bytes."""
@@ -104,10 +105,10 @@ class Wire:
         while True:
             left = deadline - time.monotonic()
             if left <= 0 or len(self.received) > most:
-                raise Unexpected(f"the connection lives on after {len(self.received)} more bytes")
+                raise UnexpectedError(f"the connection lives on after {len(self.received)} more bytes")
             try:
                 self.received += self.receive(left)
-            except Ended:
+            except EndedError:
                 return self.received
             except TimeoutError:
                 continue
@@ -187,7 +188,7 @@ class Secure:
     def expect(self, wanted: bytes) -> None:
         found = self.take(len(wanted))
         if found != wanted:
-            raise Unexpected(f"{found!r} where {wanted!r} was due")
+            raise UnexpectedError(f"{found!r} where {wanted!r} was due")
 
 
 @dataclass
@@ -234,18 +235,18 @@ class Mux:
                     deadline = time.monotonic() + PATIENCE
                 except BlockingIOError:
                     if time.monotonic() > deadline:
-                        raise Unexpected("the target takes nothing more") from None
+                        raise UnexpectedError("the target takes nothing more") from None
                     time.sleep(0.001)
                 except ConnectionError as error:
-                    raise Ended("reset") from error
+                    raise EndedError("reset") from error
                 try:
                     if not (found := wire.socket.recv(1 << 18)):
-                        raise Ended("closed")
+                        raise EndedError("closed")
                     wire.received += found
                 except BlockingIOError:
                     pass
                 except ConnectionError as error:
-                    raise Ended("reset") from error
+                    raise EndedError("reset") from error
         finally:
             wire.socket.settimeout(PATIENCE)
 
@@ -289,7 +290,7 @@ class Mux:
         while not done():  # type: ignore[operator]
             left = deadline - time.monotonic()
             if left <= 0:
-                raise Unexpected("nothing came of it in time")
+                raise UnexpectedError("nothing came of it in time")
             try:
                 self.pump(left)
             except TimeoutError:
@@ -316,14 +317,16 @@ class Mux:
         self.until(lambda: len(stream.received) >= len(wanted) or stream.ended or stream.reset is not None)
         found = bytes(stream.received[: len(wanted)])
         if found != wanted:
-            raise Unexpected(f"{found[:60]!r} on stream {number} (end {stream.ended}, reset {stream.reset})")
+            raise UnexpectedError(
+                f"{found[:60]!r} on stream {number} (end {stream.ended}, reset {stream.reset})"
+            )
         del stream.received[: len(wanted)]
 
     def expect_end(self, number: int) -> None:
         stream = self.streams[number]
         self.until(lambda: stream.ended or stream.reset is not None)
         if not stream.ended or stream.received:
-            raise Unexpected(f"no clean end: {bytes(stream.received[:40])!r}, reset {stream.reset}")
+            raise UnexpectedError(f"no clean end: {bytes(stream.received[:40])!r}, reset {stream.reset}")
 
     def expect_reset(self, number: int) -> int:
         stream = self.streams[number]
@@ -357,12 +360,10 @@ class Mux:
 
     def expect_violation(self, code: int = 1) -> None:
         """The target says go-away with this code and ends the connection."""
-        try:
+        with contextlib.suppress(EndedError):
             self.until(lambda: False)
-        except Ended:
-            pass
         if self.gone != code:
-            raise Unexpected(f"go-away {self.gone} where {code} was due")
+            raise UnexpectedError(f"go-away {self.gone} where {code} was due")
 
 
 def dial(address: tuple[str, int], identity: Identity | None = None) -> Mux:

@@ -11,15 +11,16 @@ from client import (
     FIN,
     HEADER,
     LS,
+    NOISE,
     PATIENCE,
     PERF,
     PING,
     RST,
     SYN,
     WINDOW,
-    Ended,
+    EndedError,
     Mux,
-    Unexpected,
+    UnexpectedError,
     Wire,
     data,
     dial,
@@ -73,7 +74,7 @@ def frames(address: Address, make: object) -> None:
         try:
             mux.flood(make())  # type: ignore[operator]
             mux.ping(0xABCDEF)
-        except Ended:
+        except EndedError:
             pass
 
 
@@ -85,7 +86,7 @@ def empty_records(address: Address) -> None:
             for _ in range(50):
                 mux.wire.send(b"".join(mux.secure.record(b"") for _ in range(1000)))
             mux.ping()
-        except (Ended, ConnectionError):
+        except (EndedError, ConnectionError):
             pass
 
 
@@ -95,6 +96,43 @@ def tiny_records(address: Address) -> None:
     with mux.wire:
         mux.wire.send(mux.secure.records(header(PING, SYN, 0, 4) * 2000, size=1))
         mux.until(lambda: len(mux.pongs) == 2000)
+
+
+# ---- peers that stop in the middle
+
+
+# The target's own timeouts for an upgrade and for a stream's protocol are 10 s each.
+STALL_PATIENCE = 20.0
+
+
+@case("stall", "at every stage of the upgrade, and a byte now and then")
+def stalled_upgrades(address: Address) -> None:
+    wires = []
+    for prefix in (b"", HEADER[:7], HEADER, HEADER + NOISE, HEADER + NOISE + frame(Initiator().first())):
+        wire = Wire(address)
+        wire.send(prefix)
+        wires.append(wire)
+    muxer = Wire(address)
+    muxer.negotiate()
+    muxer.handshake(muxers=()).send(HEADER)
+    loris, streams = Wire(address), dial(address)
+    streams.send(data(streams.new_id(), GREETING[:-1], SYN))
+    begin = time.monotonic()
+    try:
+        for byte in HEADER + NOISE:
+            loris.send(bytes([byte]))
+            time.sleep(0.5)
+        raise UnexpectedError("a byte now and then holds a slot for ever")
+    except ConnectionError:
+        pass
+    try:
+        for wire in (*wires, muxer):
+            wire.expect_end(timeout=max(begin + STALL_PATIENCE - time.monotonic(), 0.1))
+        streams.expect_reset(1)
+        streams.echo()
+    finally:
+        for wire in (*wires, muxer, loris, streams.wire):
+            wire.socket.close()
 
 
 # ---- peers that do not read
@@ -318,8 +356,8 @@ def send_into_the_dark(address: Address) -> None:
         while time.monotonic() < deadline:
             mux.send(data(1, GREETING, SYN))
             time.sleep(0.001)
-    except (ConnectionError, Ended):
+    except (ConnectionError, EndedError):
         return
     finally:
         mux.wire.socket.close()
-    raise Unexpected("it goes on taking frames after a violation")
+    raise UnexpectedError("it goes on taking frames after a violation")

@@ -1,4 +1,4 @@
-"""Noise XX as libp2p uses it, written a second time, so that nothing here shares a mistake with what it tests.
+"""Noise XX as libp2p uses it, written a second time: it shares no mistake with what it tests.
 
 Every step can be made wrong: messages are made and sent by hand, keys and payloads are arguments.
 """

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 import os
 
-from client import ECHO, FIN, HEADER, PING, SYN, WINDOW, Ended, Mux, Unexpected, data, dial, header, message
+from client import (
+    ECHO,
+    FIN,
+    HEADER,
+    PING,
+    SYN,
+    WINDOW,
+    EndedError,
+    Mux,
+    UnexpectedError,
+    data,
+    dial,
+    header,
+    message,
+)
 from noise import MAX_PLAINTEXT, TAG, frame
 from registry import case, family
 
@@ -81,7 +95,7 @@ def many_frames(address: Address) -> None:
         mux.send(*(header(PING, SYN, 0, number) for number in range(1000)))
         mux.until(lambda: len(mux.pongs) >= 1000)
         if mux.pongs != list(range(1000)):
-            raise Unexpected("pongs are missing, or out of order")
+            raise UnexpectedError("pongs are missing, or out of order")
 
 
 # ---- illegal, ends this connection without a word
@@ -137,11 +151,11 @@ def illegal_record(address: Address, make: object) -> None:
         try:
             while True:
                 mux.pump()
-        except Ended:
+        except EndedError:
             pass
         # Stream 1 was the echo; the even ones are the target's own.
         if mux.pongs or any(number % 2 and number > 1 for number in mux.streams):
-            raise Unexpected("something of it was answered")
+            raise UnexpectedError("something of it was answered")
 
 
 @case("illegal record", "our end inside a record")
@@ -164,8 +178,8 @@ def wrong_behind_right(address: Address) -> None:
         try:
             while True:
                 mux.pump()
-        except Ended:
+        except EndedError:
             pass
         stream = mux.streams[number]
         if stream.ended or bytes(stream.received) not in (b"", b"right"):
-            raise Unexpected(f"{bytes(stream.received)!r}, end {stream.ended}")
+            raise UnexpectedError(f"{bytes(stream.received)!r}, end {stream.ended}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from functools import partial
@@ -24,10 +25,10 @@ from client import (
     RST,
     SYN,
     WINDOW,
-    Ended,
+    EndedError,
     Mux,
     Stream,
-    Unexpected,
+    UnexpectedError,
     data,
     dial,
     header,
@@ -62,10 +63,8 @@ def ends(function: object, code: int = 1) -> object:
         mux = dial(address)
         with mux.wire:
             mux.echo()
-            try:
+            with contextlib.suppress(EndedError):
                 function(mux, *arguments)  # type: ignore[operator]
-            except Ended:
-                pass
             mux.expect_violation(code)
 
     return run
@@ -212,7 +211,7 @@ def late(mux: Mux, make: object) -> None:
         mux.send(make(number))  # type: ignore[operator]
     mux.ping()
     if mux.streams[aborted].reset is not None:
-        raise Unexpected("a reset was answered")
+        raise UnexpectedError("a reset was answered")
 
 
 # ---- resets
@@ -346,7 +345,7 @@ def odd_pings(mux: Mux) -> None:
     mux.send(*(header(PING, SYN, 0, number) for number in numbers))
     mux.ping(123)
     if mux.pongs != numbers:
-        raise Unexpected(f"{mux.pongs} where {numbers} were due")
+        raise UnexpectedError(f"{mux.pongs} where {numbers} were due")
 
 
 @case("awkward", "pongs for pings that never were")
@@ -387,7 +386,7 @@ def stream_list(mux: Mux) -> None:
     stream = mux.streams[number]
     mux.until(lambda: len(stream.received) > 3)
     if not stream.received.startswith(NA) and message(PING_PROTOCOL) not in stream.received:
-        raise Unexpected(f"ls gave {bytes(stream.received)!r}")
+        raise UnexpectedError(f"ls gave {bytes(stream.received)!r}")
     del stream.received[:]
     mux.send(data(number, message(ECHO)))
     mux.expect(number, message(ECHO))
@@ -405,7 +404,7 @@ def stream_list(mux: Mux) -> None:
         "a name that is not UTF-8": HEADER + b"\x05/\xff\xfe\xc0\n\x81\x00",
         "twenty refusals": HEADER + message("/no") * 20,
         "data behind a refused proposal": HEADER + message("/no") + b"\x00\xff\x00 some payload",
-        "HTTP": b"GET / HTTP/1.1\r\n\r\n",
+        "HTTP": b"GET / HTTP/1.1\r\nHost: example.org\r\nUser-Agent: a browser of some kind\r\n\r\n",
     },
 )
 @serves
@@ -500,7 +499,7 @@ def unknown_flags(address: Address, flags: int) -> None:
         try:
             mux.send(header(PING, SYN | flags, 0, 1), data(mux.new_id(), GREETING, SYN | flags))
             mux.echo()
-        except Ended:
+        except EndedError:
             pass
 
 

@@ -38,7 +38,10 @@ class Watched:
             text=True,
         )
         assert self.process.stdout is not None
-        self.target: str = json.loads(self.process.stdout.readline())["addrs"][0]
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError("the target does not start: " + self.process.communicate()[1])
+        self.target: str = json.loads(line)["addrs"][0]
         parts = self.target.split("/")
         self.address = (parts[2], int(parts[4]))
         self.errors: list[str] = []

@@ -44,9 +44,11 @@ class MemoryBudget:
 
     def __new__(cls, limit: int) -> MemoryBudget: ...
     @property
-    def limit(self) -> int: ...
+    def limit(self) -> int:
+        """In bytes."""
     @property
-    def used(self) -> int: ...
+    def used(self) -> int:
+        """In bytes, now."""
 
 @final
 class ProtocolSet:
@@ -61,17 +63,23 @@ class Established:
     """What an upgrade agreed on."""
 
     @property
-    def remote_peer(self) -> bytes: ...
+    def remote_peer(self) -> bytes:
+        """The multihash of the peer id."""
     @property
-    def remote_public_key(self) -> bytes: ...
+    def remote_public_key(self) -> bytes:
+        """The canonical key message."""
     @property
-    def security(self) -> str: ...
+    def security(self) -> str:
+        """The protocol id of the secure channel."""
     @property
-    def muxer(self) -> str: ...
+    def muxer(self) -> str:
+        """The protocol id of the muxer."""
     @property
-    def early_muxer(self) -> bool: ...
+    def early_muxer(self) -> bool:
+        """The muxer came inside the handshake."""
     @property
-    def round_trips(self) -> int: ...
+    def round_trips(self) -> int:
+        """Of the upgrade, as this side waited for them."""
 
 @final
 class SessionConfig:
@@ -110,38 +118,70 @@ class Session:
     def accept(config: SessionConfig, protocols: ProtocolSet, now: float) -> Session: ...
 
     # In: from the wire and from the clock.
-    def receive(self, buffer: ReceiveBuffer, count: int, now: float) -> list[Event]: ...
-    def receive_bytes(self, data: Buffer, now: float) -> list[Event]: ...
-    def receive_eof(self, now: float) -> list[Event]: ...
-    def handle_timeout(self, now: float) -> list[Event]: ...
+    def receive(self, buffer: ReceiveBuffer, count: int, now: float) -> list[Event]:
+        """The first `count` bytes of `buffer` came from the wire; they are overwritten."""
+    def receive_bytes(self, data: Buffer, now: float) -> list[Event]:
+        """`data` came from the wire; it is copied first. For transports that bring bytes of their own."""
+    def receive_eof(self) -> list[Event]:
+        """The wire ended. Gives at most a `CLOSED`."""
+    def handle_timeout(self, now: float) -> list[Event]:
+        """The time of `next_timeout` has come; too early does no harm."""
 
     # Commands: from the application.
-    def open_stream(self, protocols: Sequence[str], now: float) -> int | None: ...
-    def read(self, stream: int, limit: int) -> bytes | None: ...
-    def read_into(self, stream: int, buffer: Buffer) -> int | None: ...
-    def write(self, stream: int, data: Buffer, offset: int) -> int: ...
-    def close_write(self, stream: int) -> None: ...
-    def stop_reading(self, stream: int) -> None: ...
-    def release(self, stream: int, now: float) -> None: ...
-    def reset(self, stream: int, error_code: int) -> None: ...
-    def close(self, error_code: int, now: float) -> list[Event]: ...
-    def set_protocols(self, protocols: ProtocolSet) -> None: ...
+    def open_stream(self, protocols: Sequence[str], now: float) -> int | None:
+        """A stream whose protocol is being negotiated; `None`: not now, `OPEN_CREDIT` follows.
+
+        Raises `LocalProtocolError` for names that cannot be proposed or before the end of the upgrade,
+        `ConnectionClosedError` on the way to the end, `LimitError` when all ids are used.
+        """
+    def read(self, stream: int, limit: int) -> bytes | None:
+        """Up to `limit` bytes; `None`: nothing yet; `b""`: the peer finished. Gives credit back by itself.
+
+        Raises `StreamResetError`, or `StreamClosedError` for a stream that we ended or that never was.
+        """
+    def read_into(self, stream: int, buffer: Buffer) -> int | None:
+        """As `read`, into the beginning of a writable buffer; how many bytes."""
+    def write(self, stream: int, data: Buffer, offset: int) -> int:
+        """Queues `data[offset:]`; how many bytes were taken. Fewer than given: `WRITABLE` follows.
+
+        Raises `StreamResetError`, `StreamClosedError`, or `ConnectionClosedError` once the go-away is queued.
+        """
+    def close_write(self, stream: int) -> None:
+        """Ends our half after what is queued."""
+    def stop_reading(self, stream: int) -> None:
+        """Throws away what comes from now on, and gives credit for it."""
+    def release(self, stream: int, now: float) -> None:
+        """The application is done: both of the above. A peer that does not end its half in time is reset."""
+    def reset(self, stream: int, error_code: int) -> None:
+        """Aborts both halves; forgets the stream."""
+    def close(self, error_code: int, now: float) -> list[Event]:
+        """Begins a graceful close: what is queued, go-away, the peer's end or the deadline."""
+    def set_protocols(self, protocols: ProtocolSet) -> None:
+        """What the peer may open streams for from now on."""
 
     # Out: to the wire and to the clock.
-    def transmit(self, limit: int, now: float) -> bytes: ...
-    def take_events(self) -> list[Event] | None: ...
-    def next_timeout(self) -> float | None: ...
+    def transmit(self, limit: int, now: float) -> bytes:
+        """Sealed bytes for the wire, about `limit` at most; `b""` when there are none. Look at `take_events` after."""
+    def take_events(self) -> list[Event] | None:
+        """What `transmit` gave besides bytes; `None` when nothing."""
+    def next_timeout(self) -> float | None:
+        """When to call `handle_timeout`; `None`: never."""
     @property
-    def has_pending(self) -> bool: ...
+    def has_pending(self) -> bool:
+        """`transmit` would give something, as far as can be told without doing it."""
     @property
-    def is_overloaded(self) -> bool: ...
+    def is_overloaded(self) -> bool:
+        """The socket must not be read: the peer does not read our answers, or nobody its data."""
     @property
-    def is_leaving(self) -> bool: ...
+    def is_leaving(self) -> bool:
+        """Nothing more will be queued; the socket's write side can end once it took everything."""
 
     # Getters.
     @property
-    def rtt(self) -> float | None: ...
-    def stats(self) -> dict[str, int]: ...
+    def rtt(self) -> float | None:
+        """The latest round trip of a ping, in seconds."""
+    def stats(self) -> dict[str, int]:
+        """The muxer's counters; zeros before it runs."""
 
 @final
 class FileReader:
@@ -183,12 +223,24 @@ class FileWriter:
     def abort(self) -> None:
         """Removes the temporary file, after a write that is under way. Does nothing after `commit`."""
 
-def decode_public_key(protobuf: Buffer) -> tuple[int, bytes]: ...
-def encode_public_key(kind: int, data: Buffer) -> bytes: ...
-def peer_id_from_public_key(protobuf: Buffer) -> bytes: ...
-def check_peer_id(multihash: Buffer) -> None: ...
-def verify(public_key: Buffer, message: Buffer, signature: Buffer) -> bool: ...
-def noise_signed_message(noise_secret: Buffer) -> bytes: ...
+def decode_public_key(protobuf: Buffer) -> tuple[int, bytes]:
+    """Kind and data of a key message, checked. Raises `InvalidKeyError`."""
+
+def encode_public_key(kind: int, data: Buffer) -> bytes:
+    """The canonical key message. Raises `InvalidKeyError`."""
+
+def peer_id_from_public_key(protobuf: Buffer) -> bytes:
+    """The multihash of the key's canonical message. Raises `InvalidKeyError`."""
+
+def check_peer_id(multihash: Buffer) -> None:
+    """Raises `InvalidPeerIdError` for bytes that are no peer id."""
+
+def verify(public_key: Buffer, message: Buffer, signature: Buffer) -> bool:
+    """Whether the owner of the key signed `message`. Raises `InvalidKeyError`."""
+
+def noise_signed_message(noise_secret: Buffer) -> bytes:
+    """What an identity signs to vouch for the Noise key with this 32-byte secret (libp2p noise spec, payload)."""
+
 def decode_identify(
     messages: Buffer,
 ) -> tuple[bytes | None, list[bytes], list[str], bytes | None, str | None, str | None, bytes | None]: ...
@@ -201,10 +253,17 @@ def encode_identify(
     agent_version: str | None,
     signed_peer_record: Buffer | None,
 ) -> bytes: ...
-def decode_envelope(data: Buffer) -> tuple[bytes, bytes, bytes, bytes]: ...
+def decode_envelope(data: Buffer) -> tuple[bytes, bytes, bytes, bytes]:
+    """Public key, payload type, payload, signature; nothing is verified. Raises `RemoteProtocolError`."""
+
 def encode_envelope(
     public_key: Buffer, payload_type: Buffer, payload: Buffer, signature: Buffer
 ) -> bytes: ...
-def decode_peer_record(data: Buffer) -> tuple[bytes, int, list[bytes]]: ...
-def encode_peer_record(peer_id: Buffer, seq: int, addresses: Sequence[bytes]) -> bytes: ...
-def every_error() -> list[tuple[str, BaseException]]: ...
+def decode_peer_record(data: Buffer) -> tuple[bytes, int, list[bytes]]:
+    """Peer id, sequence number and addresses. Raises `RemoteProtocolError`."""
+
+def encode_peer_record(peer_id: Buffer, seq: int, addresses: Sequence[bytes]) -> bytes:
+    """The payload of a signed record; empty addresses are dropped."""
+
+def every_error() -> list[tuple[str, BaseException]]:
+    """One exception for each error of the core, by its name there; for tests."""

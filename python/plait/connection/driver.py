@@ -248,7 +248,7 @@ class Driver(asyncio.BufferedProtocol):
         """The transport gives nothing more."""
         if self._state is not State.OPEN:
             return
-        for event in self.session.receive_eof(self.now()):
+        for event in self.session.receive_eof():
             error = event[1]
             if cause is not None:
                 error.__cause__ = cause

@@ -148,8 +148,8 @@ class Listeners:
     def _hold(self, gate: _Gate) -> None:
         """Not reading a connection for a moment is kinder than refusing it."""
         if len(self._waiting) >= MAX_WAITING:
-            self._refuse(gate, LimitError("too many connections wait for a handshake"))
-            return
+            # The one that waits longest: in front of an honest newcomer wait those that say nothing.
+            self._refuse(self._waiting.popleft(), LimitError("too many connections wait for a handshake"))
         gate.hold()
         self._waiting.append(gate)
         self._retry_later()

@@ -238,7 +238,7 @@ impl End {
         while self.inbox.front().is_some_and(|(due, _)| *due <= now) {
             let Some((_, mut data)) = self.inbox.pop_front() else { return };
             if data.is_empty() {
-                self.session.receive_eof(now, &mut self.events);
+                self.session.receive_eof(&mut self.events);
             } else {
                 self.session.receive(&mut data, now, &mut self.events);
             }

@@ -147,7 +147,7 @@ fn insider(is_early: bool, steps: &[Step]) {
             }
             Step::Wire(bytes) => driver.receive(bytes),
             Step::End => {
-                driver.session.receive_eof(now, &mut driver.events);
+                driver.session.receive_eof(&mut driver.events);
                 driver.take_events();
                 assert!(driver.is_over);
             }

@@ -2,13 +2,14 @@
 
 use plait_core::mux::{self, StreamError, Violation};
 use plait_core::session::{self, Reason, Refusal, Stage};
-use plait_core::{identity as core_identity, messages, multistream, noise, varint};
+use plait_core::{
+    delimited as core_delimited, identity as core_identity, messages, multistream, noise, varint,
+};
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use crate::buf::with_buffer;
-use crate::messages::SplitError;
 
 /// Python's classes by name. Looked up when an error is made, which is never on the data path.
 mod class {
@@ -280,6 +281,19 @@ fn every_identity() -> Vec<core_identity::Error> {
 fn name(value: &impl std::fmt::Debug) -> String {
     let text = format!("{value:?}");
     text.chars().take_while(char::is_ascii_alphanumeric).collect()
+}
+
+/// Why a sequence of delimited messages cannot be taken apart.
+#[derive(Debug)]
+pub(crate) enum SplitError {
+    Delimited(core_delimited::Error),
+    Truncated,
+}
+
+impl From<core_delimited::Error> for SplitError {
+    fn from(error: core_delimited::Error) -> Self {
+        Self::Delimited(error)
+    }
 }
 
 fn raise(made: PyResult<Bound<'_, PyAny>>) -> PyErr {

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::buf::with_buffer;
-use crate::errors;
+use crate::errors::{self, SplitError};
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(decode_identify, module)?)?;
@@ -151,17 +151,4 @@ fn split(mut data: &[u8]) -> Result<Vec<&[u8]>, SplitError> {
         data = &data[used..];
     }
     Ok(bodies)
-}
-
-/// Why a sequence of delimited messages cannot be taken apart.
-#[derive(Debug)]
-pub(crate) enum SplitError {
-    Delimited(delimited::Error),
-    Truncated,
-}
-
-impl From<delimited::Error> for SplitError {
-    fn from(error: delimited::Error) -> Self {
-        Self::Delimited(error)
-    }
 }

@@ -74,9 +74,9 @@ impl Session {
         events::to_list(py, events)
     }
 
-    fn receive_eof<'py>(&mut self, py: Python<'py>, now: f64) -> PyResult<Bound<'py, PyList>> {
+    fn receive_eof<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let mut events = Vec::new();
-        self.session.receive_eof(at(now)?, &mut events);
+        self.session.receive_eof(&mut events);
         events::to_list(py, events)
     }
 

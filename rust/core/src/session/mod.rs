@@ -179,7 +179,7 @@ impl Session {
     }
 
     /// The transport ended: the peer sends nothing more.
-    pub fn receive_eof(&mut self, now: Instant, events: &mut Vec<Event>) {
+    pub fn receive_eof(&mut self, events: &mut Vec<Event>) {
         let reason = match (self.life, &self.layer) {
             (Life::Over, _) => return,
             (Life::Leaving { code, .. }, _) => Reason::Local { code },
@@ -190,7 +190,6 @@ impl Session {
                 None => Reason::Eof,
             },
         };
-        let _ = now;
         self.end(reason, events);
     }
 
