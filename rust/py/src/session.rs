@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use plait_core::buffer;
 use plait_core::mux::{Available, StreamId};
 use plait_core::session::{self, Event};
 use plait_core::time::Instant;
@@ -183,7 +184,7 @@ impl Session {
             out.clear();
             self.session.transmit(out, limit, now, &mut self.events);
             // The transport keeps what it cannot send at once, so it needs bytes of its own.
-            new_bytes(py, out.len(), |into| into.copy_from_slice(out))
+            new_bytes(py, out.len(), |into| buffer::copy(out, into))
         })
     }
 

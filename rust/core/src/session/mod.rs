@@ -330,7 +330,7 @@ impl Session {
         now: Instant,
         events: &mut Vec<Event>,
     ) -> bool {
-        let limit = out.len() + limit;
+        let limit = out.len().saturating_add(limit);
         let any = match &mut self.layer {
             Layer::Clear(upgrade) => {
                 let before = out.len();
