@@ -161,7 +161,7 @@ class Session:
 
     # Out: to the wire and to the clock.
     def transmit(self, limit: int, now: float) -> bytes:
-        """Sealed bytes for the wire, about `limit` at most; `b""` when there are none. Look at `take_events` after."""
+        """Sealed bytes for the wire, about `limit` at most; `b""`: none. Look at `take_events` after."""
     def take_events(self) -> list[Event] | None:
         """What `transmit` gave besides bytes; `None` when nothing."""
     def next_timeout(self) -> float | None:
@@ -239,7 +239,7 @@ def verify(public_key: Buffer, message: Buffer, signature: Buffer) -> bool:
     """Whether the owner of the key signed `message`. Raises `InvalidKeyError`."""
 
 def noise_signed_message(noise_secret: Buffer) -> bytes:
-    """What an identity signs to vouch for the Noise key with this 32-byte secret (libp2p noise spec, payload)."""
+    """What an identity signs to vouch for the Noise key with this 32-byte secret (noise spec, payload)."""
 
 def decode_identify(
     messages: Buffer,
