@@ -56,6 +56,7 @@ interop: ready ## with go, rust, js and py peers (PEERS=DIR)
 
 bench: ready ## benchmarks of the core and of the binding: nothing else should run
 	@$(PY) benches/import_time.py
+	@cargo bench --quiet --locked -p plait-core
 	@$(PY) -m pytest benches $(ARGS)
 
 venv: ready ## .venv with the tools and the release extension
