@@ -380,6 +380,29 @@ async def test_closing_breaks_a_write_that_is_under_way(duo):
         served.end("return")
 
 
+async def test_closing_breaks_a_writer_that_never_stops(duo):
+    config = HostConfig(identify=False, timeouts=Timeouts(close=0.2))
+    async with duo(config) as (alice, bob):
+        served = Served(bob)
+        stream = await alice.open_stream(bob.addresses[0], PROTOCOL)
+        far = await served.stream
+
+        async def write_on() -> None:
+            while True:
+                await stream.write(bytes(1 << 20))
+
+        writing = asyncio.create_task(write_on())
+        # Some windows on, the peer takes the whole send buffer at once.
+        await far.readexactly(LARGE)
+        reading = asyncio.create_task(drained(far))
+        await alice.connections[0].close()
+        for each in (writing, reading):
+            with pytest.raises(StreamResetError) as caught:
+                await each
+            assert isinstance(caught.value.__cause__, ConnectionClosedError)
+        served.end("return")
+
+
 async def test_writing_while_the_connection_is_being_closed(duo):
     async with duo(QUIET) as (alice, bob):
         served = Served(bob)

@@ -252,7 +252,7 @@ class TestReceiver:
         receiver = FileReceiver(tmp_path, limits=limits, on_failure=failures.append)
         async with serving(receiver) as stream:
             stream.feed(SMALL_B[:-1])
-        assert stream.reset_code == 0x2001
+        assert stream.reset_code == 0x2101
         assert isinstance(failures[0].error, TransferAbortedError)
         assert list(tmp_path.iterdir()) == []
 
@@ -396,7 +396,7 @@ class TestSender:
         stream.wake()
         with pytest.raises(SourceError, match="shorter"):
             await sending
-        assert stream.reset_code == 0x2002
+        assert stream.reset_code == 0x2102
 
     async def test_cancelling_resets_the_stream(self, tmp_path: Path) -> None:
         stream = PipeStream(window=HALF)
@@ -406,7 +406,7 @@ class TestSender:
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sending
-        assert stream.reset_code == 0x2001
+        assert stream.reset_code == 0x2101
 
     async def test_a_file_that_is_gone_opens_no_stream(self, tmp_path: Path) -> None:
         class NoConnection:

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         out.error(error)
         return FAILED
     except Exception as error:
-        out.error(error, f"this is a defect of plait: {type(error).__name__}: {error}")
+        out.defect(error)
         if options.verbose:
             traceback.print_exc()
         return FAILED

@@ -50,6 +50,10 @@ class Output:
             print(f"  because of {type(cause).__name__}: {cause}", file=sys.stderr, flush=True)
             error = cause
 
+    def defect(self, error: BaseException) -> None:
+        """An error that nothing a user or a peer does should cause."""
+        self.error(error, f"this is a defect of plait: {type(error).__name__}: {error}")
+
 
 def _text(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror and not isinstance(error, PlaitError):

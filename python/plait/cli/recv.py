@@ -72,7 +72,11 @@ async def run(options: argparse.Namespace, out: Output) -> int:
         async def serve(stream: Stream) -> None:
             if not first.done():
                 first.set_result(stream.connection)
-            await receiver(stream)
+            try:
+                await receiver(stream)
+            except Exception as error:
+                out.defect(error)
+                raise
 
         host = plait.Host(load_identity(options), listen=options.listen or [EVERYWHERE])
         host.handle(files.PROTOCOL, serve)

@@ -522,7 +522,7 @@ class Stream:
             data, start = queue[0]
             try:
                 taken = self._session.write(self.id, data, start)
-            except StreamError:
+            except (ConnectionClosedError, StreamError):
                 return  # the end is queued behind this event, and wakes the writer
             if start + taken < len(data):
                 queue[0] = (data, start + taken)

@@ -179,5 +179,5 @@ MAX_REPLY = 2048
 DIGEST_SIZE = 32
 
 # Error codes of a stream reset by the sender, above those that libp2p uses itself.
-RESET_CANCELLED = 0x2001
-RESET_SOURCE = 0x2002
+RESET_CANCELLED = 0x2101
+RESET_SOURCE = 0x2102

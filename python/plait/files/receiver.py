@@ -160,6 +160,9 @@ class FileReceiver:
         self.progress.start()
         try:
             await self._serve(Exchange(stream, self._limits.idle_timeout))
+        except Exception:
+            self.progress.files_failed += 1
+            raise
         finally:
             self._serving -= 1
             if not self._serving:

@@ -12,6 +12,8 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::buf::new_bytes;
+
 /// Adds the classes of this file to the native module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<FileReader>()?;
@@ -44,14 +46,16 @@ impl FileReader {
     }
 
     fn read<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyBytes>> {
-        let mut filled = 0;
-        let block = PyBytes::new_with(py, limit, |into| {
-            filled = py.detach(|| match lock(&self.open).as_mut() {
+        let mut outcome = Ok(0);
+        let block = new_bytes(py, limit, |into| {
+            outcome = py.detach(|| match lock(&self.open).as_mut() {
                 None => Err(closed()),
                 Some(reading) => reading.fill(into).map_err(|error| os_error(&error, &self.path)),
-            })?;
-            Ok(())
+            });
+            let filled = *outcome.as_ref().unwrap_or(&0);
+            into[filled..].fill(0);
         })?;
+        let filled = outcome?;
         if filled == limit {
             return Ok(block);
         }
