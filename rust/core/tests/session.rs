@@ -197,6 +197,28 @@ fn a_close_flushes_and_is_orderly_on_both_sides() {
 }
 
 #[test]
+fn a_close_waits_for_the_writer_that_had_to_wait() {
+    let mut pair = Pair::new(&[ECHO]);
+    pair.run();
+    let (ours, theirs) = pair.open(ECHO);
+    let data: Vec<u8> = (0..1_000_000_u32).map(|number| number.to_le_bytes()[1]).collect();
+    let mut written = pair.dialer.session.write(ours, &data).unwrap();
+    assert!(written < data.len());
+    pair.dialer.session.close(0, pair.now, &mut pair.dialer.events);
+    let mut received = Vec::new();
+    while closed(&pair.listener.events).is_none() {
+        pair.run();
+        received.append(&mut pair.listener.read_all(theirs).0);
+        for event in pair.dialer.take_events() {
+            if matches!(event, Event::Writable(id) if id == ours) {
+                written += pair.dialer.session.write(ours, &data[written..]).unwrap();
+            }
+        }
+    }
+    assert_eq!((written, received == data), (data.len(), true));
+}
+
+#[test]
 fn a_close_without_an_answer_ends_at_its_deadline() {
     let mut pair = Pair::new(&[ECHO]);
     pair.run();

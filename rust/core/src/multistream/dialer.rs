@@ -114,7 +114,13 @@ impl Dialer {
     fn advance(&mut self, rest: &mut &[u8]) -> Result<Progress, Error> {
         loop {
             match self.state {
-                State::AwaitHeader | State::AwaitAnswer => {}
+                State::AwaitHeader => {
+                    if !self.reader.header(rest)? {
+                        return Ok(Progress::Pending);
+                    }
+                    self.state = State::AwaitAnswer;
+                }
+                State::AwaitAnswer => {}
                 State::Agreed => return Ok(Progress::Agreed(self.candidate)),
                 State::Refused => return Ok(Progress::Refused),
                 State::Failed(error) => return Err(error),
@@ -126,8 +132,6 @@ impl Dialer {
 
     fn after(&mut self, message: Message<'_>) -> Result<State, Error> {
         match (self.state, message) {
-            (State::AwaitHeader, Message::Header) => Ok(State::AwaitAnswer),
-            (State::AwaitHeader, _) => Err(Error::HeaderExpected),
             // A listener that sends its header unasked and then also answers ours as just another word.
             (State::AwaitAnswer, Message::Header) if self.repeated_headers < MAX_ROUNDS => {
                 self.repeated_headers += 1;
@@ -141,7 +145,9 @@ impl Dialer {
             (State::AwaitAnswer, Message::NotAvailable) => Ok(State::Refused),
             (State::AwaitAnswer, Message::Protocol(name)) if name == self.candidate() => Ok(State::Agreed),
             (State::AwaitAnswer, Message::Protocol(_) | Message::List) => Err(Error::UnexpectedAnswer),
-            (ended @ (State::Agreed | State::Refused | State::Failed(_)), _) => Ok(ended),
+            (ended @ (State::AwaitHeader | State::Agreed | State::Refused | State::Failed(_)), _) => {
+                Ok(ended)
+            }
         }
     }
 }

@@ -62,7 +62,14 @@ impl Listener {
     ) -> Result<Option<String>, Error> {
         loop {
             match self.state {
-                State::AwaitHeader | State::AwaitProposal | State::AwaitAnother => {}
+                State::AwaitHeader => {
+                    if !self.reader.header(rest)? {
+                        return Ok(None);
+                    }
+                    encode_header(out);
+                    self.state = State::AwaitProposal;
+                }
+                State::AwaitProposal | State::AwaitAnother => {}
                 State::Agreed => return Ok(None),
                 State::Failed(error) => return Err(error),
             }
@@ -88,24 +95,18 @@ impl Listener {
         out: &mut Vec<u8>,
     ) -> Result<Option<String>, Error> {
         match (self.state, message) {
-            (State::AwaitHeader, Message::Header) => {
-                self.state = State::AwaitProposal;
-                encode_header(out);
-                Ok(None)
-            }
-            (State::AwaitHeader, _) => Err(Error::HeaderExpected),
-            // The payload of a refused protocol can by chance be a message. Whether it came before our
-            // `na` did depends on how the bytes were split, so this is as strict with every dialer.
-            (State::AwaitAnother, Message::List | Message::NotAvailable) => Err(Error::AfterRefusal),
-            (State::AwaitAnother, Message::Protocol(name)) if !name.starts_with('/') => {
-                Err(Error::AfterRefusal)
-            }
             (State::AwaitProposal | State::AwaitAnother, Message::Protocol(name))
                 if supported.supports(name) =>
             {
                 self.state = State::Agreed;
                 encode_message(name, out);
                 Ok(Some(name.to_owned()))
+            }
+            // The payload of a refused protocol can by chance be a message. Whether it came before our
+            // `na` did depends on how the bytes were split, so this is as strict with every dialer.
+            (State::AwaitAnother, Message::NotAvailable) => Err(Error::AfterRefusal),
+            (State::AwaitAnother, Message::Protocol(name)) if !name.starts_with('/') => {
+                Err(Error::AfterRefusal)
             }
             (State::AwaitProposal | State::AwaitAnother, _) if self.rounds == MAX_ROUNDS => {
                 Err(Error::TooManyRounds)
@@ -123,7 +124,7 @@ impl Listener {
                 }
                 Ok(None)
             }
-            (State::Agreed | State::Failed(_), _) => Ok(None),
+            (State::AwaitHeader | State::Agreed | State::Failed(_), _) => Ok(None),
         }
     }
 }

@@ -322,7 +322,8 @@ impl Session {
 
     /// Appends framed and sealed bytes for the socket, about `limit` at most; whether there were any.
     ///
-    /// Room in the streams' buffers comes back here, as [`Event::Writable`].
+    /// Room in the streams' buffers comes back here, as [`Event::Writable`]. While closing, leave such an
+    /// event in `events` until the stream was told: the go-away waits for what it still writes.
     pub fn transmit(
         &mut self,
         out: &mut Vec<u8>,
@@ -337,17 +338,7 @@ impl Session {
                 upgrade.transmit(out);
                 out.len() > before
             }
-            Layer::Sealed(sealed) => {
-                let mut any = sealed.transmit(out, limit, now);
-                if let Life::Flushing { code, deadline } = self.life {
-                    if sealed.mux.stats().buffered_out == 0 {
-                        sealed.mux.go_away(code);
-                        self.life = Life::Leaving { code, deadline };
-                        any |= sealed.transmit(out, limit, now);
-                    }
-                }
-                any
-            }
+            Layer::Sealed(sealed) => sealed.transmit(out, limit, now),
         };
         if any && matches!(self.life, Life::Upgrading { .. }) {
             self.flight = true;
@@ -355,7 +346,27 @@ impl Session {
         if any && self.life != Life::Over {
             self.settle(Ok(()), now, events);
         }
-        any
+        any | self.leave_when_flushed(out, limit, now, events)
+    }
+
+    /// The go-away, once nothing is left to send. Who is still to hear that a stream takes bytes again
+    /// may have some: as long as such an event is in `events`, it waits.
+    fn leave_when_flushed(
+        &mut self,
+        out: &mut Vec<u8>,
+        limit: usize,
+        now: Instant,
+        events: &[Event],
+    ) -> bool {
+        let (Life::Flushing { code, deadline }, Layer::Sealed(sealed)) = (self.life, &mut self.layer) else {
+            return false;
+        };
+        if sealed.mux.stats().buffered_out > 0 || events.iter().any(|e| matches!(e, Event::Writable(_))) {
+            return false;
+        }
+        sealed.mux.go_away(code);
+        self.life = Life::Leaving { code, deadline };
+        sealed.transmit(out, limit, now)
     }
 
     /// When [`Session::handle_timeout`] wants to be called.
