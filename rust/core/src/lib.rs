@@ -13,6 +13,8 @@ pub mod messages;
 pub mod multistream;
 pub mod mux;
 pub mod noise;
+pub mod plaintext;
+pub mod pnet;
 pub mod secure;
 pub mod session;
 #[cfg(feature = "testing")]

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use plait_core::mux::Available;
-use plait_core::session::{Event, Reason, Refusal, Session, Stage};
+use plait_core::secure::{self, Security};
+use plait_core::session::{Event, Opening, Reason, Refusal, Session, Stage};
 use plait_core::testing::{End, LISTENER, Pair, identity};
 use plait_core::time::Instant;
 use proptest::prelude::*;
@@ -267,13 +268,14 @@ fn the_wrong_peer_is_named() {
     drop(other);
     let wrong = identity(LISTENER + 1).1;
     let config = std::sync::Arc::new(plait_core::session::Config::new(
-        identity(1).0,
+        vec![Security::Noise(identity(1).0)],
         plait_core::limits::Budget::unlimited(),
     ));
     let protocols = std::sync::Arc::default();
-    pair.dialer.session = Session::dial(&config, &protocols, Some(wrong), [3; 32], pair.now).unwrap();
+    pair.dialer.session =
+        Session::new(&config, &protocols, Opening::Initiate, Some(wrong), [3; 32], pair.now).unwrap();
     pair.run();
-    let Some(Reason::Handshake(plait_core::noise::Error::PeerIdMismatch { expected, actual })) =
+    let Some(Reason::Handshake(secure::Error::PeerIdMismatch { expected, actual })) =
         closed(&pair.dialer.events)
     else {
         panic!("{:?}", pair.dialer.events);

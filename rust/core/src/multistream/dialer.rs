@@ -21,6 +21,8 @@ use super::{Error, InvalidProtocol, MAX_ROUNDS};
 pub struct Dialer {
     protocols: Box<[String]>,
     reader: MessageReader,
+    /// The header is still to be sent.
+    owes_header: bool,
     state: State,
     /// Index of the protocol that the next answer is about.
     candidate: usize,
@@ -43,14 +45,22 @@ impl Dialer {
             return Err(InvalidProtocol::TooManyCandidates { count: protocols.len() });
         }
         protocols.iter().try_for_each(|protocol| check_protocol(protocol))?;
-        Ok(Self {
-            protocols: protocols.into_boxed_slice(),
-            reader: MessageReader::default(),
-            state: State::AwaitHeader,
-            candidate: 0,
-            proposed: 0,
-            repeated_headers: 0,
-        })
+        Ok(Self::at(State::AwaitHeader, protocols.into_boxed_slice(), 0))
+    }
+
+    /// Goes on behind the headers, which both sides have sent, and behind `proposed` proposals.
+    pub(super) fn greeted(protocols: Box<[String]>, proposed: usize) -> Self {
+        Self::at(State::AwaitAnswer, protocols, proposed)
+    }
+
+    pub(super) fn into_protocols(self) -> Box<[String]> {
+        self.protocols
+    }
+
+    fn at(state: State, protocols: Box<[String]>, proposed: usize) -> Self {
+        let reader = MessageReader::default();
+        let owes_header = matches!(state, State::AwaitHeader);
+        Self { protocols, reader, owes_header, state, candidate: 0, proposed, repeated_headers: 0 }
     }
 
     /// Takes what the peer sent: how many of the bytes belonged to the negotiation, and how it stands.
@@ -75,7 +85,7 @@ impl Dialer {
     /// Appends what is to be sent now: at first the header and the first proposal together, later the
     /// next proposal after a refusal, otherwise nothing.
     pub fn transmit(&mut self, out: &mut Vec<u8>) {
-        if self.proposed == 0 {
+        if std::mem::take(&mut self.owes_header) {
             encode_header(out);
         }
         // More than one only if a peer refused what it had not yet seen: it gets the same bytes as if it had waited.

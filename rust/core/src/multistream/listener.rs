@@ -25,7 +25,22 @@ impl Listener {
     /// Waits for the header of a dialer.
     #[must_use]
     pub fn new() -> Self {
-        Self { reader: MessageReader::default(), state: State::AwaitHeader, rounds: 0 }
+        Self::at(State::AwaitHeader)
+    }
+
+    /// Goes on behind the headers, which both sides have sent.
+    pub(super) fn greeted() -> Self {
+        Self::at(State::AwaitProposal)
+    }
+
+    fn at(state: State) -> Self {
+        Self { reader: MessageReader::default(), state, rounds: 0 }
+    }
+
+    /// Proposals were refused, and nothing was agreed on.
+    #[must_use]
+    pub const fn has_refused(&self) -> bool {
+        matches!(self.state, State::AwaitAnother)
     }
 
     /// Takes what the dialer sent and appends the answers to `out`: how many of the bytes belonged to

@@ -8,12 +8,14 @@ pub mod codes;
 mod config;
 mod error;
 mod event;
+mod muxer;
 mod window;
 pub mod yamux;
 
 pub use config::MuxConfig;
 pub use error::{Error, StreamError, Violation};
 pub use event::{Available, MuxEvent, Stats};
+pub use muxer::{Mux, Muxer};
 
 /// Which end of the connection this is, as far as stream ids go.
 ///

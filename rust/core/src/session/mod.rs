@@ -18,19 +18,19 @@ mod config;
 mod event;
 mod negotiation;
 mod sealed;
+mod selection;
 mod upgrade;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use config::Config;
+pub use config::{Config, Opening};
 pub use event::{Established, Event, Reason, Refusal, Stage};
-pub use upgrade::{NOISE, YAMUX};
 
 use crate::identity::PeerId;
 use crate::multistream::{self, Dialer, ProtocolSet};
-use crate::mux::{self, Available, Role, Stats, StreamError, StreamId};
-use crate::noise;
+use crate::mux::{self, Available, Stats, StreamError, StreamId};
+use crate::pnet::Veil;
 use crate::time::Instant;
 use sealed::Sealed;
 use upgrade::Upgrade;
@@ -38,9 +38,10 @@ use upgrade::Upgrade;
 /// One connection: upgrade, secure channel and muxer, fused.
 #[derive(Debug)]
 pub struct Session {
-    role: Role,
     config: Arc<Config>,
     protocols: Arc<ProtocolSet>,
+    /// Under everything else, in a private network.
+    veil: Option<Box<Veil>>,
     layer: Layer,
     life: Life,
     /// Waits for the peer during the upgrade; `true` from our sending to its answer.
@@ -90,9 +91,9 @@ pub enum Error {
     /// The upgrade is not finished.
     #[error("the connection is not established")]
     NotEstablished,
-    /// The handshake cannot begin.
-    #[error(transparent)]
-    Handshake(#[from] noise::Error),
+    /// The upgrade cannot begin: no protocols, or no first message.
+    #[error("the upgrade cannot begin: {0:?}")]
+    Upgrade(Reason),
     /// The protocols cannot be proposed.
     #[error(transparent)]
     Protocols(#[from] multistream::InvalidProtocol),
@@ -105,49 +106,36 @@ pub enum Error {
 }
 
 impl Session {
-    /// The dialer's side. `ephemeral` are 32 random bytes, used once.
+    /// A new connection, upgraded in the way that `opening` says. `seed` are 32 random bytes, used once.
+    /// With `expected`, anybody else at the other end is an error.
     ///
     /// # Errors
-    /// The first handshake message could not be made.
-    pub fn dial(
+    /// Nothing to propose, or the first handshake message could not be made.
+    pub fn new(
         config: &Arc<Config>,
         protocols: &Arc<ProtocolSet>,
+        opening: Opening,
         expected: Option<PeerId>,
-        ephemeral: [u8; 32],
+        seed: [u8; 32],
         now: Instant,
     ) -> Result<Self, Error> {
-        let upgrade = Upgrade::dial(&config.keys, ephemeral, expected)?;
-        Ok(Self::new(Role::Client, config, protocols, upgrade, now))
-    }
-
-    /// The listener's side. `ephemeral` are 32 random bytes, used once.
-    #[must_use]
-    pub fn accept(
-        config: &Arc<Config>,
-        protocols: &Arc<ProtocolSet>,
-        ephemeral: [u8; 32],
-        now: Instant,
-    ) -> Self {
-        let upgrade = Upgrade::accept(&config.keys, ephemeral);
-        Self::new(Role::Server, config, protocols, upgrade, now)
-    }
-
-    fn new(
-        role: Role,
-        config: &Arc<Config>,
-        protocols: &Arc<ProtocolSet>,
-        upgrade: Upgrade,
-        now: Instant,
-    ) -> Self {
-        Self {
-            role,
+        let upgrade = Upgrade::begin(config, opening, expected, seed).map_err(Error::Upgrade)?;
+        Ok(Self {
             config: Arc::clone(config),
             protocols: Arc::clone(protocols),
+            veil: None,
             layer: Layer::Clear(Box::new(upgrade)),
             life: Life::Upgrading { deadline: now + config.upgrade_timeout },
             flight: false,
             round_trips: 0,
-        }
+        })
+    }
+
+    /// The same in a private network. Whoever has another key, or none, sees only noise and is told nothing.
+    #[must_use]
+    pub fn behind(mut self, veil: Veil) -> Self {
+        self.veil = Some(Box::new(veil));
+        self
     }
 
     // ---- in
@@ -160,11 +148,19 @@ impl Session {
         if std::mem::take(&mut self.flight) {
             self.round_trips += 1;
         }
+        if let Some(veil) = &mut self.veil {
+            data = veil.uncover(data);
+        }
         if let Layer::Clear(upgrade) = &mut self.layer {
             match upgrade.receive(data) {
+                Err(Reason::Negotiation { error: multistream::Error::HeaderExpected, .. })
+                    if self.veil.is_some() =>
+                {
+                    return self.end(Reason::OtherNetwork, events);
+                }
                 Err(reason) => return self.end(reason, events),
                 Ok((_, None)) => return,
-                Ok((used, Some(keys))) => match Sealed::new(keys, self.role, &self.config, now) {
+                Ok((used, Some(keys))) => match Sealed::new(keys, &self.config, now) {
                     Err(reason) => return self.end(reason, events),
                     Ok(sealed) => {
                         self.layer = Layer::Sealed(Box::new(sealed));
@@ -183,12 +179,11 @@ impl Session {
         let reason = match (self.life, &self.layer) {
             (Life::Over, _) => return,
             (Life::Leaving { code, .. }, _) => Reason::Local { code },
-            (_, Layer::Clear(upgrade)) => Reason::EofInUpgrade(upgrade.stage()),
-            (_, Layer::Sealed(sealed)) => match sealed.stage() {
-                Some(stage) => Reason::EofInUpgrade(stage),
-                None if sealed.has_partial() => Reason::Truncated,
-                None => Reason::Eof,
-            },
+            (_, Layer::Clear(_)) if self.veil.as_ref().is_some_and(|veil| veil.has_only_nonce()) => {
+                Reason::OtherNetwork
+            }
+            (_, Layer::Clear(upgrade)) => upgrade.at_eof(),
+            (_, Layer::Sealed(sealed)) => sealed.at_eof(),
         };
         self.end(reason, events);
     }
@@ -331,6 +326,22 @@ impl Session {
         now: Instant,
         events: &mut Vec<Event>,
     ) -> bool {
+        let begun = self.veil.as_mut().is_some_and(|veil| veil.begin(out));
+        let start = out.len();
+        let any = self.transmit_layer(out, limit, now, events);
+        if let Some(veil) = &mut self.veil {
+            veil.cover(&mut out[start..]);
+        }
+        any | begun
+    }
+
+    fn transmit_layer(
+        &mut self,
+        out: &mut Vec<u8>,
+        limit: usize,
+        now: Instant,
+        events: &mut Vec<Event>,
+    ) -> bool {
         let limit = out.len().saturating_add(limit);
         let any = match &mut self.layer {
             Layer::Clear(upgrade) => {
@@ -444,14 +455,14 @@ impl Session {
         if sealed.announce(self.round_trips, events) && matches!(self.life, Life::Upgrading { .. }) {
             self.life = Life::Open;
         }
-        let ended = sealed.dispatch(&self.config, &self.protocols, now, events);
-        let exhausted = sealed.is_exhausted();
+        let ended = sealed.dispatch(&self.protocols, now, events);
+        let unsealed = sealed.sealing_error();
         if let Err(reason) = received {
             self.end(reason, events);
         } else if let Some(reason) = ended {
             self.end(reason, events);
-        } else if exhausted {
-            self.end(Reason::Record(noise::Error::NoncesExhausted), events);
+        } else if let Some(error) = unsealed {
+            self.end(Reason::Record(error), events);
         }
     }
 

@@ -41,6 +41,9 @@ use crate::buffer::SpareBuffers;
 use crate::limits::Budget;
 use crate::time::Instant;
 
+/// The id that multistream-select proposes, and that handshakes carry.
+pub const PROTOCOL: &str = "/yamux/1.0.0";
+
 /// One end of a yamux connection, without the connection: bytes in, events and bytes out.
 ///
 /// Four kinds of methods, to be used in turn:
