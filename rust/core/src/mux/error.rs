@@ -48,7 +48,7 @@ pub enum Violation {
     WrongParity(u32),
     /// The peer opened a stream that is open.
     #[error("the peer opened stream {0} twice")]
-    DuplicateStream(u32),
+    DuplicateStream(u64),
     /// More data than the window had room for.
     #[error("{length} bytes for stream {stream} with a window of {window}")]
     WindowExceeded {

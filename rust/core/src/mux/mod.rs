@@ -3,11 +3,17 @@
 //! Here are the words that every multiplexer shares: roles, ids, limits, events, errors and the
 //! arithmetic of windows. [`yamux`] is the one that is spoken.
 
+mod abuse;
 mod account;
 pub mod codes;
 mod config;
 mod error;
 mod event;
+mod linger;
+mod page;
+mod schedule;
+mod state;
+mod table;
 mod window;
 pub mod yamux;
 
