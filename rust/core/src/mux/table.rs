@@ -108,7 +108,6 @@ impl<S: Named> Table<S> {
         }
     }
 
-    #[cfg(debug_assertions)]
     pub(super) fn iter(&self) -> impl Iterator<Item = &S> {
         self.slots.iter().flatten()
     }
