@@ -75,7 +75,8 @@ impl Mplex {
             let is_crowded = self.account.is_full_inbound();
             let Some(stream) = self.streams.get_mut(id) else { continue };
             stream.is_watched = false;
-            if !stream.is_full && !(is_crowded && !stream.unread.is_empty()) {
+            let holds_up = stream.is_full || (is_crowded && !stream.unread.is_empty());
+            if !holds_up {
                 continue;
             }
             if stream.progress < LEAST_PROGRESS {
