@@ -225,11 +225,11 @@ fn nothing_is_sent_for_a_stream_that_the_peer_has_reset() {
     end.write(id, &[0; 100_000]);
     assert_eq!(end.transmit(1000).len(), 1);
     end.receive(&frame(RESET_ACCEPTOR, number, b""));
+    assert_eq!(end.mplex.stats().buffered_out, 0);
     end.mplex.close_write(id);
     assert_eq!(end.mplex.write(id, b"x"), Err(RESET));
     end.mplex.reset(id, 0);
     assert_eq!(end.flush(), []);
-    assert_eq!(end.mplex.stats().buffered_out, 0);
 }
 
 #[test]
