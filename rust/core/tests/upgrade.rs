@@ -14,6 +14,8 @@ use plait_core::testing::{DIALER, End, LISTENER, Pair, identity};
 use proptest::prelude::*;
 
 const ECHO: &str = "/echo/1.0.0";
+const YAMUX: &str = "/yamux/1.0.0";
+const MPLEX: &str = "/mplex/6.7.0";
 const ROLES: [Opening; 2] = [Opening::Initiate, Opening::Answer];
 
 fn noise(seed: u8) -> Security {
@@ -302,6 +304,104 @@ proptest! {
         pair.advance(Duration::from_secs(120));
         prop_assert!(closed(&pair.dialer).is_some() || closed(&pair.listener).is_some() || at > 200);
     }
+}
+
+fn with_muxers(dialer: &[&str], listener: &[&str]) -> Pair {
+    Pair::opening(&[ECHO], ROLES, |seed, config| {
+        let names = if seed == DIALER { dialer } else { listener };
+        config.muxers = names.iter().map(|name| Muxer::named(name)).collect();
+    })
+}
+
+#[test]
+fn the_dialers_muxer_is_taken_in_the_handshake() {
+    for (dialer, listener, agreed) in [
+        (&[YAMUX, MPLEX][..], &[MPLEX, YAMUX][..], YAMUX),
+        (&[MPLEX, YAMUX], &[MPLEX, YAMUX], MPLEX),
+        (&[MPLEX, YAMUX], &[YAMUX], YAMUX),
+        (&[MPLEX], &[YAMUX, MPLEX], MPLEX),
+    ] {
+        let mut pair = with_muxers(dialer, listener);
+        pair.run();
+        assert!(established(&pair.dialer).is_some_and(|agreed| agreed.early_muxer));
+        check_agreement(&mut pair, "/noise", agreed);
+    }
+}
+
+#[test]
+fn muxers_are_negotiated_where_the_handshake_does_not_carry_them() {
+    for (dialer, listener, agreed) in [
+        (&[YAMUX][..], &[MPLEX, YAMUX][..], YAMUX),
+        (&[YAMUX, MPLEX], &[MPLEX, YAMUX], YAMUX),
+        (&[MPLEX, YAMUX], &[YAMUX], YAMUX),
+        (&[YAMUX, MPLEX], &[MPLEX], MPLEX),
+    ] {
+        let mut pair = Pair::opening(&[ECHO], ROLES, |seed, config| {
+            let names = if seed == DIALER { dialer } else { listener };
+            config.muxers = names.iter().map(|name| Muxer::named(name)).collect();
+            config.security = vec![plaintext(seed)];
+        });
+        pair.run();
+        assert!(established(&pair.dialer).is_some_and(|agreed| !agreed.early_muxer));
+        check_agreement(&mut pair, "/plaintext/2.0.0", agreed);
+    }
+}
+
+#[test]
+fn no_common_muxer_is_said_on_both_sides() {
+    for security in [noise, plaintext] {
+        let mut pair = Pair::opening(&[ECHO], ROLES, |seed, config| {
+            config.muxers = vec![if seed == DIALER { Muxer::Mplex } else { Muxer::Yamux }];
+            config.security = vec![security(seed)];
+        });
+        pair.run();
+        pair.listener.session.receive_eof(&mut pair.listener.events);
+        for (end, muxer) in [(&pair.dialer, MPLEX), (&pair.listener, YAMUX)] {
+            let reason = closed(end);
+            assert!(
+                matches!(reason, Some(Reason::NothingInCommon { stage: Stage::Muxer, ours }) if *ours == [muxer]),
+                "{reason:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_foreign_muxer_gets_the_channel_as_one_stream() {
+    let mut pair = with_muxers(&["/x/1.0.0"], &[YAMUX, "/x/1.0.0"]);
+    pair.run();
+    let agreed = established(&pair.dialer).unwrap();
+    assert_eq!((agreed.muxer.as_str(), agreed.early_muxer), ("/x/1.0.0", true));
+    check_raw(&mut pair);
+}
+
+#[test]
+fn a_foreign_security_protocol_gets_the_wire_as_one_stream() {
+    let foreign = |_| vec![Security::Foreign("/own/1.0.0".into())];
+    let mut pair = with_security(foreign, foreign, ROLES);
+    pair.run();
+    let agreed = established(&pair.dialer).unwrap();
+    assert_eq!((agreed.security.as_str(), agreed.muxer.as_str()), ("/own/1.0.0", ""));
+    assert_eq!(agreed.remote, None);
+    check_raw(&mut pair);
+}
+
+/// Bytes go both ways over the one stream that nobody negotiates.
+fn check_raw(pair: &mut Pair) {
+    let ours = pair.dialer.session.open_stream(vec![], pair.now).unwrap().unwrap();
+    pair.dialer.session.write(ours, b"question").unwrap();
+    pair.run();
+    pair.advance(Duration::ZERO);
+    let opened = pair.listener.events.iter().find_map(|event| match event {
+        Event::StreamOpened { id, protocol } => Some((*id, protocol.clone())),
+        _ => None,
+    });
+    let (theirs, protocol) = opened.unwrap_or_else(|| panic!("{:?}", pair.listener.events));
+    assert_eq!(protocol, "");
+    assert_eq!(pair.listener.read_all(theirs).0, b"question");
+    pair.listener.session.write(theirs, b"answer").unwrap();
+    pair.run();
+    assert_eq!(pair.dialer.read_all(ours).0, b"answer");
 }
 
 #[test]

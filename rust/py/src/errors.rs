@@ -149,7 +149,9 @@ pub(crate) fn command(py: Python<'_>, error: &session::Error) -> PyErr {
         session::Error::NotEstablished | session::Error::Protocols(_) => {
             with.make::<class::LocalProtocolError>(&text)
         }
-        session::Error::Mux(mux::Error::IdsExhausted) => with.make::<class::LimitError>(&text),
+        session::Error::Mux(mux::Error::IdsExhausted | mux::Error::OnlyOneStream) => {
+            with.make::<class::LimitError>(&text)
+        }
         session::Error::Stream(StreamError::Reset { code }) => with
             .set("error_code", code)
             .and_then(|with| with.set("remote", true))
@@ -275,6 +277,7 @@ fn every_command() -> Vec<session::Error> {
         session::Error::Protocols(multistream::InvalidProtocol::NoCandidate),
         session::Error::Mux(mux::Error::IdsExhausted),
         session::Error::Mux(mux::Error::GoingAway),
+        session::Error::Mux(mux::Error::OnlyOneStream),
         session::Error::Stream(StreamError::Reset { code: 7 }),
         session::Error::Stream(StreamError::Closed),
         session::Error::Stream(StreamError::Unknown),

@@ -1,14 +1,23 @@
 //! Stream multiplexers: many streams over one ordered, reliable byte channel.
 //!
 //! Here are the words that every multiplexer shares: roles, ids, limits, events, errors and the
-//! arithmetic of windows. [`yamux`] is the one that is spoken.
+//! arithmetic of windows; and what several of them do alike. [`yamux`] is the one to use, [`mplex`]
+//! is for peers that know nothing else, and [`single`] stands where there is none.
 
+mod abuse;
 mod account;
 pub mod codes;
 mod config;
 mod error;
 mod event;
+mod linger;
+pub mod mplex;
 mod muxer;
+mod page;
+mod schedule;
+pub mod single;
+mod state;
+mod table;
 mod window;
 pub mod yamux;
 

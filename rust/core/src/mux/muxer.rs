@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::mplex::{self, Mplex};
+use super::single::Single;
 use super::yamux::{self, Yamux};
 use super::{Available, Error, MuxConfig, MuxEvent, Role, Stats, StreamError, StreamId, Violation};
 use crate::limits::Budget;
@@ -13,6 +15,10 @@ use crate::time::Instant;
 pub enum Muxer {
     /// `/yamux/1.0.0`
     Yamux,
+    /// `/mplex/6.7.0`
+    Mplex,
+    /// A protocol that somebody else speaks: there is one stream, and it carries the bytes of the channel.
+    Foreign(Arc<str>),
 }
 
 impl Muxer {
@@ -20,7 +26,9 @@ impl Muxer {
     #[must_use]
     pub fn named(protocol: &str) -> Self {
         match protocol {
-            _ => Self::Yamux,
+            yamux::PROTOCOL => Self::Yamux,
+            mplex::PROTOCOL => Self::Mplex,
+            other => Self::Foreign(other.into()),
         }
     }
 
@@ -29,6 +37,8 @@ impl Muxer {
     pub fn protocol(&self) -> &str {
         match self {
             Self::Yamux => yamux::PROTOCOL,
+            Self::Mplex => mplex::PROTOCOL,
+            Self::Foreign(name) => name,
         }
     }
 }
@@ -38,6 +48,10 @@ impl Muxer {
 pub enum Mux {
     /// Streams with credit.
     Yamux(Box<Yamux>),
+    /// Streams without.
+    Mplex(Box<Mplex>),
+    /// The channel itself as the one stream.
+    Single(Box<Single>),
 }
 
 /// The same call for whichever it is.
@@ -45,6 +59,8 @@ macro_rules! each {
     ($self:expr, $mux:ident => $call:expr) => {
         match $self {
             Mux::Yamux($mux) => $call,
+            Mux::Mplex($mux) => $call,
+            Mux::Single($mux) => $call,
         }
     };
 }
@@ -55,7 +71,15 @@ impl Mux {
     pub fn new(kind: &Muxer, role: Role, config: &Arc<MuxConfig>, budget: Budget, now: Instant) -> Self {
         match kind {
             Muxer::Yamux => Self::Yamux(Box::new(Yamux::new(role, config, budget, now))),
+            Muxer::Mplex => Self::Mplex(Box::new(Mplex::new(role, config, budget, now))),
+            Muxer::Foreign(_) => Self::Single(Box::new(Single::new(role, config, budget, now))),
         }
+    }
+
+    /// There is one stream, which is nobody's to negotiate: it carries the bytes of the channel.
+    #[must_use]
+    pub fn is_raw(&self) -> bool {
+        matches!(self, Self::Single(_))
     }
 
     // ---- the wire and the clock

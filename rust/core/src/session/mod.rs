@@ -217,6 +217,8 @@ impl Session {
     ///
     /// `None`: too many streams are not acknowledged yet; [`Event::OpenCredit`] follows.
     ///
+    /// Under a foreign protocol it gives the one raw stream, ready at once, and proposes nothing.
+    ///
     /// # Errors
     /// Not established or closing; protocols that cannot be proposed; no stream ids left.
     pub fn open_stream(&mut self, protocols: Vec<String>, now: Instant) -> Result<Option<StreamId>, Error> {
@@ -225,9 +227,12 @@ impl Session {
             Life::Open => {}
             Life::Flushing { .. } | Life::Leaving { .. } | Life::Over => return Err(Error::Closed),
         }
-        let dialer = Dialer::new(protocols)?;
         let wait = self.config.negotiate_timeout;
         let sealed = self.sealed()?;
+        if sealed.mux.is_raw() {
+            return Ok(sealed.mux.open(now)?);
+        }
+        let dialer = Dialer::new(protocols)?;
         let Some(id) = sealed.mux.open(now)? else { return Ok(None) };
         sealed.negotiations.dial(id, dialer, &mut sealed.mux, wait, now);
         Ok(Some(id))

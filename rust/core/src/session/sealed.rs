@@ -11,7 +11,7 @@ use super::negotiation::Negotiations;
 use super::selection::Selection;
 use super::upgrade::Keys;
 use crate::multistream::ProtocolSet;
-use crate::mux::{Mux, MuxEvent, Role, Violation};
+use crate::mux::{Mux, MuxEvent, Muxer, Role, Violation};
 use crate::noise::EarlyMuxer;
 use crate::secure::{self, SecureChannel, Side};
 use crate::time::Instant;
@@ -65,7 +65,10 @@ impl Sealed {
         let names: Vec<String> = config.muxers.iter().map(|muxer| muxer.protocol().to_owned()).collect();
         let nothing = || Reason::NothingInCommon { stage: Stage::Muxer, ours: names.clone() };
         let mut greeting = Vec::new();
+        let raw = Muxer::Foreign("".into());
+        let is_foreign = completed.remote.is_none();
         let (early, selection) = match completed.early_muxer {
+            _ if is_foreign => (None, None),
             EarlyMuxer::Agreed(name) => (names.iter().position(|our| *our == name), None),
             EarlyMuxer::NoOverlap => return Err(nothing()),
             EarlyMuxer::NotOffered => (
@@ -76,7 +79,8 @@ impl Sealed {
                 }),
             ),
         };
-        let muxer = config.muxers.get(early.unwrap_or(0)).ok_or_else(nothing)?;
+        let muxer =
+            if is_foreign { &raw } else { config.muxers.get(early.unwrap_or(0)).ok_or_else(nothing)? };
         let role = match side {
             Side::Initiator => Role::Client,
             Side::Responder => Role::Server,
@@ -152,6 +156,10 @@ impl Sealed {
         let mut ended = None;
         for event in mux_events.drain(..) {
             match event {
+                MuxEvent::Opened(id) if mux.is_raw() => {
+                    mux.accept(id);
+                    events.push(Event::StreamOpened { id, protocol: String::new() });
+                }
                 MuxEvent::Opened(id) => negotiations.opened(id, mux, config, now),
                 MuxEvent::Readable(id) => {
                     if !negotiations.receive(id, mux, protocols, events) {
