@@ -18,4 +18,5 @@ pub mod session;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod time;
+pub mod tls;
 pub mod varint;
