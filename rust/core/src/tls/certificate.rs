@@ -4,7 +4,7 @@
 //! extension of libp2p is what web verifiers are made to refuse.
 
 use der::asn1::{AnyRef, BitStringRef, GeneralizedTime, IntRef, ObjectIdentifier, OctetStringRef, UtcTime};
-use der::{Decode, FixedTag, Reader, SliceReader, Tag, TagMode, TagNumber};
+use der::{Decode, Reader, SliceReader, Tag, TagMode, TagNumber};
 use rustls::crypto::WebPkiSupportedAlgorithms;
 
 use super::{EXTENSION, Error, SIGNATURE_DOMAIN};
@@ -166,11 +166,18 @@ fn bits<'a>(reader: &mut SliceReader<'a>) -> der::Result<&'a [u8]> {
     BitStringRef::decode(reader)?.as_bytes().ok_or_else(|| Tag::BitString.value_error().into())
 }
 
-/// Seconds since 1970.
+/// Seconds since 1970, and zero for all that was before: some certificates begin with the year 1.
 fn time(reader: &mut SliceReader<'_>) -> der::Result<u64> {
-    let duration = match Tag::peek(reader)? {
-        tag if tag == UtcTime::TAG => UtcTime::decode(reader)?.to_unix_duration(),
-        _ => GeneralizedTime::decode(reader)?.to_unix_duration(),
+    let element = AnyRef::decode(reader)?;
+    let (digits, tag) = (element.value(), der::Tagged::tag(&element));
+    let before_1970 = match tag {
+        Tag::UtcTime => (&b"50"[..]..b"70").contains(&digits),
+        _ => digits < &b"1970"[..],
+    };
+    let duration = match tag {
+        Tag::UtcTime | Tag::GeneralizedTime if before_1970 => return Ok(0),
+        Tag::UtcTime => element.decode_as::<UtcTime>()?.to_unix_duration(),
+        _ => element.decode_as::<GeneralizedTime>()?.to_unix_duration(),
     };
     Ok(duration.as_secs())
 }

@@ -188,21 +188,22 @@ impl Handshake {
         if self.held > MAX_HELD { Err(Error::MessageTooLong(MAX_HELD)) } else { Ok(false) }
     }
 
-    /// Takes the alert from rustls, and gives the error that it stands for.
+    /// Takes the alert from rustls, and gives the error that it stands for. Nothing is asked of rustls
+    /// once it has nothing to send: it would look at the bad record again.
     fn explain(&mut self, error: rustls::Error) -> Error {
         loop {
             let incoming = self.incoming.as_mut_slice();
             let (discard, step) = match &mut self.side {
-                Side::Client(connection) => {
-                    take_alert(connection.process_tls_records(incoming), &mut self.outgoing)
+                Side::Client(connection) if connection.wants_write() => {
+                    take_step(connection.process_tls_records(incoming), &mut self.outgoing)
                 }
-                Side::Server(connection) => {
-                    take_alert(connection.process_tls_records(incoming), &mut self.outgoing)
+                Side::Server(connection) if connection.wants_write() => {
+                    take_step(connection.process_tls_records(incoming), &mut self.outgoing)
                 }
-                Side::Listening(_) | Side::Ended => break,
+                _ => break,
             };
             self.incoming.drain(..discard);
-            if !step {
+            if !matches!(step, Ok(Step::Again)) {
                 break;
             }
         }
@@ -318,18 +319,6 @@ fn take_step<Data>(
         Err(error) => Err(error),
     };
     (status.discard, step)
-}
-
-/// As [`take_step`] after a failure, when there is only an alert to be had; `false` when it was taken.
-fn take_alert<Data>(status: UnbufferedStatus<'_, '_, Data>, out: &mut Vec<u8>) -> (usize, bool) {
-    let more = match status.state {
-        Ok(ConnectionState::EncodeTlsData(data)) => {
-            encode(data, out);
-            true
-        }
-        _ => false,
-    };
-    (status.discard, more)
 }
 
 /// Appends a record that rustls has made. It says how long it is only by refusing to do with less.
