@@ -6,25 +6,23 @@
 
 use std::fmt;
 
-use rustls::client::ClientConnectionData;
-use rustls::kernel::KernelConnection;
-use rustls::server::ServerConnectionData;
-use rustls::{ConnectionTrafficSecrets, ExtractedSecrets};
+use rustls::ExtractedSecrets;
 
+use super::key_schedule::KeySchedule;
 use super::record::{ALERT, APPLICATION_DATA, HANDSHAKE, MAX_PLAINTEXT, PREFIX, RecordKey, record_length};
 use super::{Alert, Error};
 
 /// An authenticated, encrypted channel.
 pub struct Channel {
     schedule: KeySchedule,
-    sending: RecordKey,
+    pub(super) sending: RecordKey,
     sends: Sends,
-    receiving: RecordKey,
+    pub(super) receiving: RecordKey,
     receives: Receives,
     /// The record that is arriving.
-    partial: Vec<u8>,
+    pub(super) partial: Vec<u8>,
     /// The message of the handshake protocol that is arriving, over the records before.
-    message: Vec<u8>,
+    pub(super) message: Vec<u8>,
     /// Records since there was data in one.
     fruitless: u32,
 }
@@ -47,12 +45,6 @@ enum Receives {
     /// The peer said that nothing follows.
     Closed,
     Failed,
-}
-
-/// What derives the next keys from those in use.
-pub(super) enum KeySchedule {
-    Client(KernelConnection<ClientConnectionData>),
-    Server(KernelConnection<ServerConnectionData>),
 }
 
 impl Channel {
@@ -268,8 +260,7 @@ impl Channel {
             // What follows in the same record would be under a key that is no more.
             (KEY_UPDATE, [NOT_REQUESTED | REQUESTED]) if !is_last => Err(Error::UnexpectedMessage(kind)),
             (KEY_UPDATE, &[request @ (NOT_REQUESTED | REQUESTED)]) => {
-                let (sequence, secrets) = self.schedule.update_receiving()?;
-                self.receiving = RecordKey::new(sequence, &secrets)?;
+                self.receiving = self.schedule.next_receiving()?;
                 if request == REQUESTED && self.sends == Sends::Open {
                     self.sends = Sends::KeyUpdate;
                 }
@@ -305,8 +296,7 @@ impl Channel {
         let mut record = vec![0; PREFIX];
         record.extend_from_slice(&[KEY_UPDATE, 0, 0, 1, NOT_REQUESTED]);
         self.sending.seal(HANDSHAKE, &mut record, 0)?;
-        let (sequence, secrets) = self.schedule.update_sending()?;
-        self.sending = RecordKey::new(sequence, &secrets)?;
+        self.sending = self.schedule.next_sending()?;
         self.sends = Sends::Open;
         Ok(record)
     }
@@ -332,28 +322,6 @@ impl Channel {
             (Sends::Alert(alert), _) => Sends::Alert(alert),
             _ => Sends::Ended,
         };
-    }
-}
-
-impl KeySchedule {
-    const fn is_client(&self) -> bool {
-        matches!(self, Self::Client(_))
-    }
-
-    fn update_sending(&mut self) -> Result<(u64, ConnectionTrafficSecrets), Error> {
-        match self {
-            Self::Client(schedule) => schedule.update_tx_secret(),
-            Self::Server(schedule) => schedule.update_tx_secret(),
-        }
-        .map_err(Error::from_rustls)
-    }
-
-    fn update_receiving(&mut self) -> Result<(u64, ConnectionTrafficSecrets), Error> {
-        match self {
-            Self::Client(schedule) => schedule.update_rx_secret(),
-            Self::Server(schedule) => schedule.update_rx_secret(),
-        }
-        .map_err(Error::from_rustls)
     }
 }
 

@@ -17,7 +17,8 @@ use rustls::pki_types::ServerName;
 use rustls::server::{Acceptor, UnbufferedServerConnection};
 use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, UnbufferedStatus};
 
-use super::channel::{Channel, KeySchedule, keep};
+use super::channel::{Channel, keep};
+use super::key_schedule::KeySchedule;
 use super::record::{PREFIX, record_length};
 use super::verifier::Verifier;
 use super::{Credentials, Error};
@@ -30,7 +31,7 @@ pub struct Handshake {
     verifier: Arc<Verifier>,
     /// Records that rustls wants to see again, because a message goes on in the next, and behind
     /// `held` the record that is arriving.
-    incoming: Vec<u8>,
+    pub(super) incoming: Vec<u8>,
     held: usize,
     /// Records that [`transmit`](Self::transmit) has not taken yet.
     outgoing: Vec<u8>,

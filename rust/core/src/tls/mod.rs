@@ -20,8 +20,11 @@ mod channel;
 mod credentials;
 mod error;
 mod handshake;
+mod key_schedule;
 mod record;
 mod self_signed;
+#[cfg(test)]
+mod tests;
 mod verifier;
 
 pub use alert::Alert;

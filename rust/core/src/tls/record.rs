@@ -38,11 +38,12 @@ pub(super) fn record_length(header: [u8; PREFIX]) -> Result<usize, Error> {
 pub(super) struct RecordKey {
     key: LessSafeKey,
     iv: [u8; NONCE_LEN],
-    sequence: u64,
+    /// The number of the next record.
+    pub(super) sequence: u64,
 }
 
 impl RecordKey {
-    /// `sequence` is the number of the next record.
+    /// The key that `sequence` records went through before.
     pub(super) fn new(sequence: u64, secrets: &ConnectionTrafficSecrets) -> Result<Self, Error> {
         let (algorithm, key, iv) = match secrets {
             ConnectionTrafficSecrets::Aes128Gcm { key, iv } => (&AES_128_GCM, key, iv),
@@ -138,7 +139,7 @@ const MAX_CIPHERTEXT: usize = MAX_PLAINTEXT + 256;
 
 /// The confidentiality of AES-GCM begins to suffer after 2^24.5 full records. ChaCha20 would last, but
 /// one rule for all costs it one key derivation in 256 GiB.
-const RECORDS_PER_KEY: u64 = 1 << 24;
+pub(super) const RECORDS_PER_KEY: u64 = 1 << 24;
 
 #[cfg(test)]
 mod tests {

@@ -48,7 +48,9 @@ def certificate(key: object, algorithm: object, rsa_padding: object = None) -> b
 def main() -> None:
     rsa_2048 = rsa.generate_private_key(65537, 2048)
     rsa_1024 = rsa.generate_private_key(65537, 1024)
-    p256, p384, p521 = (ec.generate_private_key(curve) for curve in (ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()))
+    p256, p384, p521 = (
+        ec.generate_private_key(curve) for curve in (ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1())
+    )
     sha256, sha384, sha512 = hashes.SHA256(), hashes.SHA384(), hashes.SHA512()
 
     def pss(algorithm: hashes.HashAlgorithm, salt: int) -> padding.PSS:
