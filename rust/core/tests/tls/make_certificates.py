@@ -1,13 +1,15 @@
 """Writes certificates.txt: libp2p certificates of one identity, signed with every algorithm in turn.
 
-Run it to make the file anew: `python rust/core/tests/tls/make_certificates.py > .../certificates.txt`.
+Needs nothing but `cryptography`. All keys but the identity's are new each time.
 """
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 
 OID = x509.ObjectIdentifier("1.3.6.1.4.1.53594.1.1")
 IDENTITY = ed25519.Ed25519PrivateKey.from_private_bytes(bytes([1]) * 32)
@@ -20,7 +22,7 @@ def der(tag: int, content: bytes) -> bytes:
     return bytes([tag, 0x81, length]) + content
 
 
-def extension(key: object) -> bytes:
+def extension(key: CertificateIssuerPrivateKeyTypes) -> bytes:
     info = key.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
@@ -29,7 +31,11 @@ def extension(key: object) -> bytes:
     return der(0x30, der(4, bytes([8, 1, 18, 32]) + raw) + der(4, signature))
 
 
-def certificate(key: object, algorithm: object, rsa_padding: object = None) -> bytes:
+def certificate(
+    key: CertificateIssuerPrivateKeyTypes,
+    algorithm: hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None,
+    rsa_padding: padding.PSS | None = None,
+) -> bytes:
     name = x509.Name([])
     builder = (
         x509.CertificateBuilder()
@@ -73,8 +79,8 @@ def main() -> None:
         ("algorithm", "secp256k1-sha256", certificate(ec.generate_private_key(ec.SECP256K1()), sha256)),
         ("signature", "rsa-1024", certificate(rsa_1024, sha256)),
     ]
-    for verdict, name, encoded in rows:
-        print(verdict, name, encoded.hex())
+    lines = [f"{verdict} {name} {encoded.hex()}\n" for verdict, name, encoded in rows]
+    Path(__file__).with_name("certificates.txt").write_text("".join(lines))
 
 
 if __name__ == "__main__":
