@@ -76,10 +76,8 @@ impl Channel {
         data: &mut [u8],
         mut sink: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
-        match self.receives {
-            Receives::Open => {}
-            Receives::Closed => return Ok(()),
-            Receives::Failed => return Err(Error::Ended.into()),
+        if self.receives == Receives::Failed {
+            return Err(Error::Ended.into());
         }
         let result = self.open_records(data, &mut sink);
         if self.receives == Receives::Closed || result.is_err() {
