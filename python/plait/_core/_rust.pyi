@@ -89,6 +89,9 @@ class Security:
     def noise(identity_key: Buffer, sign: Callable[[bytes], Buffer]) -> Security:
         """With a fresh static key, which `sign` signs with the identity: once for all connections."""
     @staticmethod
+    def tls(identity_key: Buffer, sign: Callable[[bytes], Buffer]) -> Security:
+        """With a fresh certificate, which `sign` signs with the identity: once for all connections."""
+    @staticmethod
     def plaintext(identity_key: Buffer) -> Security: ...
     @staticmethod
     def foreign(protocol: str) -> Security:

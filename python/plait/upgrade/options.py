@@ -81,6 +81,8 @@ def make_security(names: Iterable[ProtocolId], identity: KeyPair) -> list[Securi
     for name in wanted:
         if name == NOISE:
             made.append(Security.noise(public_key, identity.sign))
+        elif name == TLS:
+            made.append(Security.tls(public_key, identity.sign))
         elif name == PLAINTEXT:
             if len(wanted) > 1:
                 # Nobody signs the negotiation: whoever is on the path could refuse the others in its name.

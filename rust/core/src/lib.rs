@@ -20,4 +20,5 @@ pub mod session;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod time;
+pub mod tls;
 pub mod varint;

@@ -15,9 +15,10 @@ use crate::multistream::ProtocolSet;
 use crate::mux::{Available, StreamId};
 use crate::noise::StaticKeys;
 use crate::pnet::{NONCE_LENGTH, NetworkKey, Veil};
-use crate::secure::Security;
+use crate::secure::{Fresh, Security};
 use crate::session::{Config, Event, Opening, Session};
 use crate::time::Instant;
+use crate::tls::{CertificateKey, Credentials};
 
 /// Keys and peer id that follow from one byte.
 #[must_use]
@@ -34,6 +35,28 @@ pub fn identity(seed: u8) -> (Arc<StaticKeys>, PeerId) {
     let keys = StaticKeys::new(secret, public.encode(), signature)
         .unwrap_or_else(|error| unreachable!("the signature is this key's: {error}"));
     (Arc::new(keys), public.peer_id())
+}
+
+/// A certificate for the identity that follows from one byte; the key in it is new each time.
+///
+/// # Panics
+/// The operating system has no randomness.
+#[must_use]
+pub fn certificate(seed: u8) -> Arc<Credentials> {
+    let signing = SigningKey::from_bytes(&[seed; 32]);
+    let made = CertificateKey::generate().and_then(|key| {
+        let signature = signing.sign(&key.signed_message()).to_bytes().to_vec();
+        let public = PublicKey::new(KeyType::Ed25519, signing.verifying_key().to_bytes())
+            .unwrap_or_else(|error| unreachable!("32 bytes are an Ed25519 key: {error}"));
+        Credentials::new(key, public.encode(), signature, fresh(seed).unix_time)
+    });
+    Arc::new(made.unwrap_or_else(|error| unreachable!("the signature is this key's: {error}")))
+}
+
+/// What a handshake needs, the same for the same byte, in November 2026.
+#[must_use]
+pub const fn fresh(seed: u8) -> Fresh {
+    Fresh { seed: [seed; 32], unix_time: 1_795_000_000 }
 }
 
 /// The peer that [`Pair`] dials from.
@@ -108,7 +131,7 @@ impl Pair {
         let session = |seed, opening, expected| {
             let mut config = Config::new(vec![Security::Noise(identity(seed).0)], Budget::unlimited());
             configure(seed, &mut config);
-            Session::new(&Arc::new(config), &supported, opening, expected, [seed; 32], now)
+            Session::new(&Arc::new(config), &supported, opening, expected, fresh(seed), now)
                 .unwrap_or_else(|error| unreachable!("a first message can always be made: {error}"))
         };
         let expected = Some(identity(LISTENER).1);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use plait_core::mux::Available;
 use plait_core::secure::{self, Security};
 use plait_core::session::{Event, Opening, Reason, Refusal, Session, Stage};
-use plait_core::testing::{End, LISTENER, Pair, identity};
+use plait_core::testing::{End, LISTENER, Pair, fresh, identity};
 use plait_core::time::Instant;
 use proptest::prelude::*;
 
@@ -273,7 +273,7 @@ fn the_wrong_peer_is_named() {
     ));
     let protocols = std::sync::Arc::default();
     pair.dialer.session =
-        Session::new(&config, &protocols, Opening::Initiate, Some(wrong), [3; 32], pair.now).unwrap();
+        Session::new(&config, &protocols, Opening::Initiate, Some(wrong), fresh(3), pair.now).unwrap();
     pair.run();
     let Some(Reason::Handshake(secure::Error::PeerIdMismatch { expected, actual })) =
         closed(&pair.dialer.events)

@@ -10,7 +10,7 @@ use plait_core::plaintext::Claim;
 use plait_core::pnet::NetworkKey;
 use plait_core::secure::Security;
 use plait_core::session::{Config, Established, Event, Opening, Reason, Stage};
-use plait_core::testing::{DIALER, End, LISTENER, Pair, identity};
+use plait_core::testing::{DIALER, End, LISTENER, Pair, certificate, identity};
 use proptest::prelude::*;
 
 const ECHO: &str = "/echo/1.0.0";
@@ -20,6 +20,10 @@ const ROLES: [Opening; 2] = [Opening::Initiate, Opening::Answer];
 
 fn noise(seed: u8) -> Security {
     Security::Noise(identity(seed).0)
+}
+
+fn tls(seed: u8) -> Security {
+    Security::Tls(certificate(seed))
 }
 
 fn plaintext(seed: u8) -> Security {
@@ -74,7 +78,13 @@ fn the_dialers_preference_decides() {
     let both: List = |seed| vec![noise(seed), plaintext(seed)];
     let turned: List = |seed| vec![plaintext(seed), noise(seed)];
     let one: List = |seed| vec![noise(seed)];
-    let rows: [(List, List, &str, u32); 5] = [
+    let secure: List = |seed| vec![tls(seed), noise(seed)];
+    let only_tls: List = |seed| vec![tls(seed)];
+    let rows: [(List, List, &str, u32); 9] = [
+        (only_tls, secure, "/tls/1.0.0", 1),
+        (secure, secure, "/tls/1.0.0", 2),
+        (secure, one, "/noise", 2),
+        (both, secure, "/noise", 2),
         (one, both, "/noise", 1),
         (both, turned, "/noise", 2),
         // In plaintext the listener has nothing to wait for.
@@ -277,6 +287,7 @@ proptest! {
         chops in [1_usize..90, 1_usize..90],
         contend in any::<bool>(),
         candidates in 1_usize..3,
+        is_tls in any::<bool>(),
     ) {
         let openings = if contend {
             [Opening::Contend { number: 3 }, Opening::Contend { number: 4 }]
@@ -284,13 +295,14 @@ proptest! {
             ROLES
         };
         let mut pair = Pair::opening(&[ECHO], openings, |seed, config| {
-            config.security = vec![noise(seed), plaintext(seed)];
+            config.security = if is_tls { vec![tls(seed), noise(seed)] } else { vec![noise(seed), tls(seed)] };
             config.security.truncate(candidates);
         });
         pair.dialer.link.chop = chops[0];
         pair.listener.link.chop = chops[1];
         pair.run();
-        check_agreement(&mut pair, "/noise", "/yamux/1.0.0");
+        let security = if is_tls { "/tls/1.0.0" } else { "/noise" };
+        check_agreement(&mut pair, security, "/yamux/1.0.0");
     }
 
     #[test]
@@ -306,25 +318,30 @@ proptest! {
     }
 }
 
-fn with_muxers(dialer: &[&str], listener: &[&str]) -> Pair {
+fn with_muxers(security: fn(u8) -> Security, dialer: &[&str], listener: &[&str]) -> Pair {
     Pair::opening(&[ECHO], ROLES, |seed, config| {
         let names = if seed == DIALER { dialer } else { listener };
         config.muxers = names.iter().map(|name| Muxer::named(name)).collect();
+        config.security = vec![security(seed)];
     })
 }
 
 #[test]
 fn the_dialers_muxer_is_taken_in_the_handshake() {
-    for (dialer, listener, agreed) in [
+    let rows = [
         (&[YAMUX, MPLEX][..], &[MPLEX, YAMUX][..], YAMUX),
         (&[MPLEX, YAMUX], &[MPLEX, YAMUX], MPLEX),
         (&[MPLEX, YAMUX], &[YAMUX], YAMUX),
         (&[MPLEX], &[YAMUX, MPLEX], MPLEX),
-    ] {
-        let mut pair = with_muxers(dialer, listener);
+    ];
+    for (security, (dialer, listener, agreed)) in
+        [noise, tls].into_iter().flat_map(|security| rows.map(|row| (security, row)))
+    {
+        let mut pair = with_muxers(security, dialer, listener);
         pair.run();
         assert!(established(&pair.dialer).is_some_and(|agreed| agreed.early_muxer));
-        check_agreement(&mut pair, "/noise", agreed);
+        let name = security(1).protocol().to_owned();
+        check_agreement(&mut pair, &name, agreed);
     }
 }
 
@@ -336,11 +353,7 @@ fn muxers_are_negotiated_where_the_handshake_does_not_carry_them() {
         (&[MPLEX, YAMUX], &[YAMUX], YAMUX),
         (&[YAMUX, MPLEX], &[MPLEX], MPLEX),
     ] {
-        let mut pair = Pair::opening(&[ECHO], ROLES, |seed, config| {
-            let names = if seed == DIALER { dialer } else { listener };
-            config.muxers = names.iter().map(|name| Muxer::named(name)).collect();
-            config.security = vec![plaintext(seed)];
-        });
+        let mut pair = with_muxers(plaintext, dialer, listener);
         pair.run();
         assert!(established(&pair.dialer).is_some_and(|agreed| !agreed.early_muxer));
         check_agreement(&mut pair, "/plaintext/2.0.0", agreed);
@@ -349,7 +362,7 @@ fn muxers_are_negotiated_where_the_handshake_does_not_carry_them() {
 
 #[test]
 fn no_common_muxer_is_said_on_both_sides() {
-    for security in [noise, plaintext] {
+    for security in [noise, tls, plaintext] {
         let mut pair = Pair::opening(&[ECHO], ROLES, |seed, config| {
             config.muxers = vec![if seed == DIALER { Muxer::Mplex } else { Muxer::Yamux }];
             config.security = vec![security(seed)];
@@ -368,7 +381,7 @@ fn no_common_muxer_is_said_on_both_sides() {
 
 #[test]
 fn a_foreign_muxer_gets_the_channel_as_one_stream() {
-    let mut pair = with_muxers(&["/x/1.0.0"], &[YAMUX, "/x/1.0.0"]);
+    let mut pair = with_muxers(noise, &["/x/1.0.0"], &[YAMUX, "/x/1.0.0"]);
     pair.run();
     let agreed = established(&pair.dialer).unwrap();
     assert_eq!((agreed.muxer.as_str(), agreed.early_muxer), ("/x/1.0.0", true));

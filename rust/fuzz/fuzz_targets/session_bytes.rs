@@ -15,7 +15,7 @@ use plait_core::mux::StreamId;
 use plait_core::noise::{Handshake, Sealer, StaticKeys};
 use plait_core::secure::Security;
 use plait_core::session::{Config, Event, Opening, Session};
-use plait_core::testing::{DIALER, LISTENER, Link, Pair, identity};
+use plait_core::testing::{DIALER, LISTENER, Link, Pair, fresh, identity};
 use plait_core::time::Instant;
 use plait_fuzz::{Frame, Lengths, data_frame};
 
@@ -229,7 +229,7 @@ impl Driver {
         let config = Arc::new(Config::new(vec![Security::Noise(Arc::clone(&OURS.0))], budget.clone()));
         let (opening, expected) =
             if is_dialing { (Opening::Initiate, Some(THEIRS.1)) } else { (Opening::Answer, None) };
-        let session = Session::new(&config, &protocols, opening, expected, [9; 32], now).unwrap();
+        let session = Session::new(&config, &protocols, opening, expected, fresh(9), now).unwrap();
         Self { session, now, budget, events: Vec::new(), streams: Vec::new(), is_over: false }
     }
 

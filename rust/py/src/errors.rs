@@ -3,7 +3,7 @@
 use plait_core::mux::{self, StreamError, Violation};
 use plait_core::session::{self, Reason, Refusal, Stage};
 use plait_core::{
-    delimited as core_delimited, identity as core_identity, messages, multistream, noise, pnet, secure,
+    delimited as core_delimited, identity as core_identity, messages, multistream, noise, pnet, secure, tls,
     varint,
 };
 use pyo3::exceptions::PyException;
@@ -176,6 +176,11 @@ pub(crate) fn identity(py: Python<'_>, error: &core_identity::Error) -> PyErr {
         | core_identity::Error::UnexpectedPayloadType(_)
         | core_identity::Error::NotTheSigner { .. } => with.make::<class::InvalidEnvelopeError>(&text),
     })
+}
+
+/// Credentials that cannot be made of what was given.
+pub(crate) fn credentials(py: Python<'_>, error: &tls::Error) -> PyErr {
+    raise(Keywords::new(py).make::<class::InvalidKeyError>(&error.to_string()))
 }
 
 /// A peer's message that cannot be read.

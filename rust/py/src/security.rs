@@ -5,6 +5,7 @@ use std::sync::Arc;
 use plait_core::noise::StaticKeys;
 use plait_core::plaintext::Claim;
 use plait_core::secure;
+use plait_core::tls::{CertificateKey, Credentials};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -12,6 +13,7 @@ use crate::buf::with_buffer;
 use crate::errors;
 use crate::identity::public_key;
 use crate::random::random;
+use crate::session::unix_time;
 
 /// One security protocol that a host speaks.
 #[pyclass(frozen, module = "plait._core._rust")]
@@ -30,6 +32,17 @@ impl Security {
         let keys = StaticKeys::new(secret, identity_key, signature(sign, &message)?)
             .map_err(|error| errors::identity(py, &error))?;
         Ok(Self { security: secure::Security::Noise(Arc::new(keys)) })
+    }
+
+    /// TLS with a fresh certificate that the identity vouches for.
+    #[staticmethod]
+    fn tls(py: Python<'_>, identity_key: &Bound<'_, PyAny>, sign: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let key = CertificateKey::generate().map_err(|error| errors::credentials(py, &error))?;
+        let signature = signature(sign, &key.signed_message())?;
+        let identity_key = with_buffer(identity_key, <[u8]>::to_vec)?;
+        let credentials = Credentials::new(key, identity_key, signature, unix_time())
+            .map_err(|error| errors::credentials(py, &error))?;
+        Ok(Self { security: secure::Security::Tls(Arc::new(credentials)) })
     }
 
     #[staticmethod]

@@ -1,10 +1,12 @@
 //! The session, verb by verb.
 
 use std::cell::RefCell;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use plait_core::buffer;
 use plait_core::mux::{Available, StreamId};
 use plait_core::pnet::Veil;
+use plait_core::secure::Fresh;
 use plait_core::session::{self, Event, Opening};
 use plait_core::time::Instant;
 use pyo3::exceptions::PyValueError;
@@ -264,8 +266,9 @@ impl Session {
         now: f64,
     ) -> PyResult<Self> {
         let expected = expected_peer.map(errors::peer_id).transpose()?;
+        let fresh = Fresh { seed: random()?, unix_time: unix_time() };
         let (names, now) = (&protocols.names, at(now)?);
-        let session = session::Session::new(&config.config, names, opening, expected, random()?, now)
+        let session = session::Session::new(&config.config, names, opening, expected, fresh, now)
             .map_err(|error| command(py, &error))?;
         let session = match &config.network {
             Some(key) => session.behind(Veil::new(key.clone(), random()?)),
@@ -289,6 +292,11 @@ fn at(now: f64) -> PyResult<Instant> {
     } else {
         Err(PyValueError::new_err("the time is not a number of seconds"))
     }
+}
+
+/// The system's clock, for the validity of certificates. Before 1970 nothing is valid.
+pub(crate) fn unix_time() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 const MICROS: f64 = 1e6;

@@ -8,7 +8,7 @@ use plait_core::multistream::ProtocolSet;
 use plait_core::mux::StreamId;
 use plait_core::secure::Security;
 use plait_core::session::{Config, Event, Opening, Session};
-use plait_core::testing::{DIALER, LISTENER, identity};
+use plait_core::testing::{DIALER, LISTENER, fresh, identity};
 use plait_core::time::Instant;
 
 /// What both sides speak.
@@ -42,11 +42,11 @@ impl Hosts {
         let now = Instant::from_micros(1_000_000);
         let expected = Some(self.listening_peer);
         let session = |config, opening, expected, seed| {
-            Session::new(config, &self.protocols, opening, expected, seed, now).unwrap()
+            Session::new(config, &self.protocols, opening, expected, fresh(seed), now).unwrap()
         };
         let mut wire = Wire {
-            dialer: session(&self.dialer, Opening::Initiate, expected, [7; 32]),
-            listener: session(&self.listener, Opening::Answer, None, [9; 32]),
+            dialer: session(&self.dialer, Opening::Initiate, expected, 7),
+            listener: session(&self.listener, Opening::Answer, None, 9),
             now,
             segment: Vec::with_capacity(2 * SEGMENT),
             events: Vec::new(),

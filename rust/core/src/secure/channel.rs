@@ -2,6 +2,7 @@
 
 use super::Error;
 use crate::noise::{self, Opener, RecordReader, Sealer};
+use crate::tls;
 
 /// An authenticated, encrypted channel (or, in plaintext, one that only looks like it).
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub enum SecureChannel {
         /// Cuts the received bytes into records.
         reader: RecordReader,
     },
+    /// TLS 1.3 application data.
+    Tls(Box<tls::Channel>),
     /// The bytes as they are.
     Clear,
 }
@@ -40,7 +43,14 @@ impl SecureChannel {
             Self::Noise { opener, reader, .. } => {
                 let sink = |plaintext: &[u8]| sink(plaintext).map_err(Failure::Sink);
                 reader.receive(data, opener, sink).map_err(|failure| match failure {
-                    Failure::Record(error) => E::from(error.into()),
+                    Failure::Record(error) => E::from(error),
+                    Failure::Sink(error) => error,
+                })
+            }
+            Self::Tls(channel) => {
+                let sink = |plaintext: &[u8]| sink(plaintext).map_err(Failure::Sink);
+                channel.receive(data, sink).map_err(|failure| match failure {
+                    Failure::Record(error) => E::from(error),
                     Failure::Sink(error) => error,
                 })
             }
@@ -55,6 +65,7 @@ impl SecureChannel {
     pub fn seal(&mut self, buffer: &mut Vec<u8>, start: usize) -> Result<(), Error> {
         match self {
             Self::Noise { sealer, .. } => Ok(sealer.seal(buffer, start)?),
+            Self::Tls(channel) => Ok(channel.seal(buffer, start)?),
             Self::Clear => Ok(()),
         }
     }
@@ -64,6 +75,7 @@ impl SecureChannel {
     pub const fn prefix(&self) -> usize {
         match self {
             Self::Noise { .. } => noise::LENGTH_PREFIX,
+            Self::Tls(_) => tls::PREFIX,
             Self::Clear => 0,
         }
     }
@@ -73,7 +85,34 @@ impl SecureChannel {
     pub const fn record_size(&self) -> usize {
         match self {
             Self::Noise { .. } | Self::Clear => RECORD_PLAINTEXT,
+            Self::Tls(_) => tls::MAX_PLAINTEXT,
         }
+    }
+
+    /// The channel itself has something to say.
+    #[must_use]
+    pub fn has_pending(&self) -> bool {
+        matches!(self, Self::Tls(channel) if channel.has_pending())
+    }
+
+    /// Appends what the channel itself has to say, also after a failure.
+    pub fn transmit(&mut self, out: &mut Vec<u8>) {
+        if let Self::Tls(channel) = self {
+            channel.transmit(out);
+        }
+    }
+
+    /// Appends the word that nothing follows, once, where there is such a word; nothing can be sealed then.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        if let Self::Tls(channel) = self {
+            channel.close_notify(out);
+        }
+    }
+
+    /// The peer said that word.
+    #[must_use]
+    pub fn is_finished_by_peer(&self) -> bool {
+        matches!(self, Self::Tls(channel) if channel.is_closed_by_peer())
     }
 
     /// A record has begun and not ended: an end of the transport now is a truncation.
@@ -81,20 +120,27 @@ impl SecureChannel {
     pub fn has_partial(&self) -> bool {
         match self {
             Self::Noise { reader, .. } => reader.has_partial(),
+            Self::Tls(channel) => channel.has_partial(),
             Self::Clear => false,
         }
     }
 }
 
-/// What went wrong inside of a Noise reader: the record, or what was done with it.
+/// What went wrong inside of a reader: the record, or what was done with it.
 enum Failure<E> {
-    Record(noise::Error),
+    Record(Error),
     Sink(E),
 }
 
 impl<E> From<noise::Error> for Failure<E> {
     fn from(error: noise::Error) -> Self {
-        Self::Record(error)
+        Self::Record(error.into())
+    }
+}
+
+impl<E> From<tls::Error> for Failure<E> {
+    fn from(error: tls::Error) -> Self {
+        Self::Record(error.into())
     }
 }
 

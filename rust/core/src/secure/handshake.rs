@@ -1,9 +1,11 @@
 //! One connection on its way to keys, whatever the protocol.
 
+use std::fmt;
+
 use super::{Error, SecureChannel, Security};
 use crate::identity::{PeerId, PublicKey};
 use crate::noise::{self, EarlyMuxer};
-use crate::plaintext;
+use crate::{plaintext, tls};
 
 /// Which end begins the handshake. Mostly who dialed; hole punching decides it otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +14,22 @@ pub enum Side {
     Initiator,
     /// Answers.
     Responder,
+}
+
+/// What a handshake needs that is new each time.
+#[derive(Clone, Copy)]
+pub struct Fresh {
+    /// Random bytes that nobody knows, used once.
+    pub seed: [u8; 32],
+    /// Seconds since 1970, at which the peer's certificate has to be valid.
+    pub unix_time: u64,
+}
+
+/// Shows nothing of the seed: a secret is made of it.
+impl fmt::Debug for Fresh {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Fresh").field("unix_time", &self.unix_time).finish_non_exhaustive()
+    }
 }
 
 /// A handshake that is under way.
@@ -24,6 +42,8 @@ pub enum Handshake {
         /// What we offer, to compare with the peer's list.
         muxers: Vec<String>,
     },
+    /// TLS 1.3.
+    Tls(Box<tls::Handshake>),
     /// Each side says who it is.
     Plaintext(plaintext::Handshake),
     /// Somebody else does it.
@@ -51,25 +71,32 @@ pub struct Remote {
 }
 
 impl Handshake {
-    /// Begins. `seed` are 32 random bytes, used once; `muxers` is what we offer, in our order; with
-    /// `expected`, anybody else who answers is an error.
+    /// Begins. `muxers` is what we offer, in our order; with `expected`, anybody else who answers is an
+    /// error.
     ///
     /// # Errors
     /// The first message cannot be made.
     pub fn new(
         security: &Security,
         side: Side,
-        seed: [u8; 32],
+        fresh: Fresh,
         muxers: &[String],
         expected: Option<PeerId>,
     ) -> Result<Self, Error> {
         Ok(match security {
             Security::Noise(keys) => {
                 let handshake = match side {
-                    Side::Initiator => noise::Handshake::initiator(keys, seed, muxers, expected)?,
-                    Side::Responder => noise::Handshake::responder(keys, seed, muxers, expected),
+                    Side::Initiator => noise::Handshake::initiator(keys, fresh.seed, muxers, expected)?,
+                    Side::Responder => noise::Handshake::responder(keys, fresh.seed, muxers, expected),
                 };
                 Self::Noise { handshake: Box::new(handshake), muxers: muxers.to_vec() }
+            }
+            Security::Tls(credentials) => {
+                let Fresh { unix_time, .. } = fresh;
+                Self::Tls(Box::new(match side {
+                    Side::Initiator => tls::Handshake::client(credentials, muxers, expected, unix_time)?,
+                    Side::Responder => tls::Handshake::server(credentials, muxers, expected, unix_time)?,
+                }))
             }
             Security::Plaintext(claim) => Self::Plaintext(plaintext::Handshake::new(claim, expected)),
             Security::Foreign(_) => Self::Foreign,
@@ -88,6 +115,15 @@ impl Handshake {
                     early_muxer: completed.early_muxer(muxers),
                     remote: Some(Remote { peer: completed.remote_peer, key: completed.remote }),
                     channel: SecureChannel::noise(completed.sealer, completed.opener),
+                });
+                Ok((used, completed))
+            }
+            Self::Tls(handshake) => {
+                let (used, completed) = handshake.receive(data)?;
+                let completed = completed.map(|completed| Completed {
+                    remote: Some(Remote { peer: completed.remote_peer, key: completed.remote }),
+                    early_muxer: completed.early_muxer,
+                    channel: SecureChannel::Tls(Box::new(completed.channel)),
                 });
                 Ok((used, completed))
             }
@@ -115,6 +151,7 @@ impl Handshake {
     pub fn transmit(&mut self, out: &mut Vec<u8>) {
         match self {
             Self::Noise { handshake, .. } => handshake.transmit(out),
+            Self::Tls(handshake) => handshake.transmit(out),
             Self::Plaintext(handshake) => handshake.transmit(out),
             Self::Foreign => {}
         }

@@ -31,6 +31,7 @@ use crate::identity::PeerId;
 use crate::multistream::{self, Dialer, ProtocolSet};
 use crate::mux::{self, Available, Stats, StreamError, StreamId};
 use crate::pnet::Veil;
+use crate::secure::Fresh;
 use crate::time::Instant;
 use sealed::Sealed;
 use upgrade::Upgrade;
@@ -106,7 +107,7 @@ pub enum Error {
 }
 
 impl Session {
-    /// A new connection, upgraded in the way that `opening` says. `seed` are 32 random bytes, used once.
+    /// A new connection, upgraded in the way that `opening` says.
     /// With `expected`, anybody else at the other end is an error.
     ///
     /// # Errors
@@ -116,10 +117,10 @@ impl Session {
         protocols: &Arc<ProtocolSet>,
         opening: Opening,
         expected: Option<PeerId>,
-        seed: [u8; 32],
+        fresh: Fresh,
         now: Instant,
     ) -> Result<Self, Error> {
-        let upgrade = Upgrade::begin(config, opening, expected, seed).map_err(Error::Upgrade)?;
+        let upgrade = Upgrade::begin(config, opening, expected, fresh).map_err(Error::Upgrade)?;
         Ok(Self {
             config: Arc::clone(config),
             protocols: Arc::clone(protocols),
@@ -171,7 +172,11 @@ impl Session {
         }
         let Layer::Sealed(sealed) = &mut self.layer else { return };
         let received = sealed.receive(data, now);
+        let is_finished = sealed.is_finished_by_peer();
         self.settle(received, now, events);
+        if is_finished {
+            self.receive_eof(events);
+        }
     }
 
     /// The transport ended: the peer sends nothing more.
@@ -197,7 +202,7 @@ impl Session {
             }
             Life::Flushing { code, deadline } | Life::Leaving { code, deadline } if deadline <= now => {
                 if let Layer::Sealed(sealed) = &mut self.layer {
-                    sealed.mux.go_away(code);
+                    sealed.leave(code);
                 }
                 return self.end(Reason::Local { code }, events);
             }
@@ -380,7 +385,7 @@ impl Session {
         if sealed.mux.stats().buffered_out > 0 || events.iter().any(|e| matches!(e, Event::Writable(_))) {
             return false;
         }
-        sealed.mux.go_away(code);
+        sealed.leave(code);
         self.life = Life::Leaving { code, deadline };
         sealed.transmit(out, limit, now)
     }
@@ -418,7 +423,7 @@ impl Session {
     pub fn has_pending(&self) -> bool {
         match &self.layer {
             Layer::Clear(_) => true,
-            Layer::Sealed(sealed) => sealed.mux.has_pending(),
+            Layer::Sealed(sealed) => sealed.has_pending(),
         }
     }
 

@@ -33,6 +33,9 @@ pub(super) struct Sealed {
     /// The muxer negotiation's bytes for the next record.
     greeting: Vec<u8>,
     mux_events: Vec<MuxEvent>,
+    /// The peer has sent something over the channel.
+    heard: bool,
+    is_leaving: bool,
     sealing: Result<(), secure::Error>,
 }
 
@@ -103,6 +106,8 @@ impl Sealed {
             clear: out,
             greeting,
             mux_events: Vec::new(),
+            heard: false,
+            is_leaving: false,
             sealing: Ok(()),
         })
     }
@@ -125,24 +130,38 @@ impl Sealed {
 
     /// The first bytes that a peer sends over the channel prove that it accepted the handshake.
     pub(super) fn receive(&mut self, data: &mut [u8], now: Instant) -> Result<(), Reason> {
-        let Self { config, channel, role, selection, mux, established, greeting, mux_events, .. } = self;
+        let Self { config, channel, role, selection, mux, established, greeting, mux_events, heard, .. } =
+            self;
+        let before = *heard;
         channel
             .receive(data, |mut plaintext| {
+                *heard = true;
                 if let Some(pending) = selection {
                     let (used, agreed) = pending.receive(plaintext, greeting).map_err(Failure::Ended)?;
                     plaintext = &plaintext[used..];
-                    let Some(index) = agreed else { return Ok(()) };
-                    *selection = None;
-                    if let (1.., Some(muxer)) = (index, config.muxers.get(index)) {
-                        *mux = Mux::new(muxer, *role, &config.mux, config.budget.clone(), now);
-                        if let Some(established) = established {
+                    // A dialer goes on as soon as there is only one left to propose.
+                    let chosen = agreed.or_else(|| pending.only_candidate());
+                    if let Some(muxer) = chosen.and_then(|index| config.muxers.get(index)) {
+                        if let Some(established) =
+                            established.as_mut().filter(|it| it.muxer != muxer.protocol())
+                        {
+                            *mux = Mux::new(muxer, *role, &config.mux, config.budget.clone(), now);
                             muxer.protocol().clone_into(&mut established.muxer);
                         }
                     }
+                    if agreed.is_none() {
+                        return Ok(());
+                    }
+                    *selection = None;
                 }
                 mux.receive(plaintext, now, mux_events).map_err(Failure::Violation)
             })
-            .map_err(Reason::from)
+            .map_err(|failure| match failure {
+                // Our last word in a handshake is answered by nothing but the first record: a refusal of
+                // it comes here.
+                Failure::Record(error) if !before => Reason::Handshake(error),
+                other => Reason::from(other),
+            })
     }
 
     /// Turns what the muxer said into events, running the streams' negotiations on the way.
@@ -194,6 +213,7 @@ impl Sealed {
     pub(super) fn transmit(&mut self, out: &mut Vec<u8>, limit: usize, now: Instant) -> bool {
         let before = out.len();
         out.append(&mut self.clear);
+        self.channel.transmit(out);
         while self.sealing.is_ok() && out.len() < limit {
             let start = out.len();
             let prefix = self.channel.prefix();
@@ -213,7 +233,25 @@ impl Sealed {
                 self.sealing = Err(error);
             }
         }
+        if self.is_leaving && !self.mux.has_pending() {
+            self.channel.finish(out);
+        }
         out.len() > before
+    }
+
+    /// Nothing will be written any more: go-away follows what is queued, and ends the channel.
+    pub(super) fn leave(&mut self, code: u32) {
+        self.mux.go_away(code);
+        self.is_leaving = true;
+    }
+
+    pub(super) fn has_pending(&self) -> bool {
+        self.mux.has_pending() || self.channel.has_pending()
+    }
+
+    /// The peer has ended the channel, before its transport.
+    pub(super) fn is_finished_by_peer(&self) -> bool {
+        self.channel.is_finished_by_peer()
     }
 
     /// Why no more records can be sealed, if so.

@@ -10,7 +10,8 @@ use super::config::{Config, Opening};
 use super::event::{Reason, Stage};
 use super::selection::Selection;
 use crate::identity::PeerId;
-use crate::secure::{Completed, Handshake, Side};
+use crate::noise::EarlyMuxer;
+use crate::secure::{self, Completed, Fresh, Handshake, Side};
 
 /// A connection that has no keys yet.
 #[derive(Debug)]
@@ -18,8 +19,8 @@ pub(super) struct Upgrade {
     config: Arc<Config>,
     side: Side,
     expected: Option<PeerId>,
-    /// Randomness for the handshake, used when it begins.
-    seed: [u8; 32],
+    /// For the handshake, used when it begins.
+    fresh: Fresh,
     selection: Option<Selection>,
     handshake: Option<Handshake>,
     /// Index of the security protocol that is proposed or agreed on.
@@ -28,12 +29,12 @@ pub(super) struct Upgrade {
 }
 
 impl Upgrade {
-    /// Begins, in the way that `opening` says; `seed` are random bytes, used once.
+    /// Begins, in the way that `opening` says.
     pub(super) fn begin(
         config: &Arc<Config>,
         opening: Opening,
         expected: Option<PeerId>,
-        seed: [u8; 32],
+        fresh: Fresh,
     ) -> Result<Self, Reason> {
         let names = config.security.iter().map(|security| security.protocol().to_owned()).collect();
         let mut out = Vec::with_capacity(128);
@@ -46,7 +47,7 @@ impl Upgrade {
             config: Arc::clone(config),
             side: selection.side(),
             expected,
-            seed,
+            fresh,
             security: 0,
             handshake: None,
             out,
@@ -82,8 +83,12 @@ impl Upgrade {
         let received = handshake.receive(&mut data[used..]);
         // Also after a failure: some protocols tell the peer.
         handshake.transmit(&mut self.out);
-        let (taken, completed) = received.map_err(Reason::Handshake)?;
+        let (taken, completed) = received.map_err(|error| self.handshake_failure(error))?;
         used += taken;
+        if completed.as_ref().is_some_and(|completed| completed.early_muxer == EarlyMuxer::NoOverlap) {
+            // What is still to send tells the peer the same.
+            return Err(self.no_muxer());
+        }
         let keys = completed.map(|completed| Keys {
             completed,
             side: self.side,
@@ -113,11 +118,22 @@ impl Upgrade {
         }
     }
 
+    fn handshake_failure(&self, error: secure::Error) -> Reason {
+        if error.is_about_muxers() { self.no_muxer() } else { Reason::Handshake(error) }
+    }
+
+    fn no_muxer(&self) -> Reason {
+        Reason::NothingInCommon { stage: Stage::Muxer, ours: self.muxers() }
+    }
+
+    fn muxers(&self) -> Vec<String> {
+        self.config.muxers.iter().map(|muxer| muxer.protocol().to_owned()).collect()
+    }
+
     fn begin_handshake(&mut self) -> Result<(), Reason> {
-        let muxers: Vec<String> =
-            self.config.muxers.iter().map(|muxer| muxer.protocol().to_owned()).collect();
+        let muxers = self.muxers();
         let Some(security) = self.config.security.get(self.security) else { return Ok(()) };
-        let mut handshake = Handshake::new(security, self.side, self.seed, &muxers, self.expected)
+        let mut handshake = Handshake::new(security, self.side, self.fresh, &muxers, self.expected)
             .map_err(Reason::Handshake)?;
         handshake.transmit(&mut self.out);
         self.handshake = Some(handshake);
