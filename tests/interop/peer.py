@@ -16,9 +16,11 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Any
 
 import plait
+from plait import upgrade
 from plait.exceptions import StreamResetError
 from plait.identity import KeyType
 from plait.protocols import perf as perf_protocol
@@ -32,6 +34,9 @@ RESET = "/x/reset/1.0.0"  # reads one byte, then resets the stream
 DEFAULT_BODY = 1 << 20
 # A stream that is held open still has to answer, however many there are.
 HELD_ANSWER_SECONDS = 30.0
+
+SECURITY = {"noise": upgrade.NOISE, "tls": upgrade.TLS, "plaintext": upgrade.PLAINTEXT}
+MUXERS = {"yamux": upgrade.YAMUX, "mplex": upgrade.MPLEX}
 
 Report = dict[str, Any]
 Action = Callable[[plait.Host, plait.Connection, argparse.Namespace], Awaitable[Report]]
@@ -59,8 +64,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--addr", action="append", default=[], help="listen address, repeatable")
     parser.add_argument("--to", help="multiaddr with /p2p/…")
     parser.add_argument("--transport", choices=["tcp"], default="tcp")
-    parser.add_argument("--security", choices=["noise"], default="noise")
-    parser.add_argument("--muxer", choices=["yamux"], default="yamux")
+    parser.add_argument("--security", choices=list(SECURITY), help="only this one")
+    parser.add_argument("--muxer", choices=list(MUXERS), help="only this one")
+    parser.add_argument("--psk", type=Path, help="swarm.key file of a private network")
     kinds = [kind.name.lower() for kind in KeyType]
     parser.add_argument("--key", choices=kinds, default="ed25519", help="kind of a new identity")
     parser.add_argument("--seed", type=bytes.fromhex, help="64 hex digits: a fixed Ed25519 identity")
@@ -98,12 +104,26 @@ async def run(options: argparse.Namespace) -> None:
             await act(command, options)
 
 
+def new_host(
+    options: argparse.Namespace, listen: Sequence[str], key: plait.KeyPair | None = None
+) -> plait.Host:
+    """A host on the defaults, less what the command line says."""
+    chosen: dict[str, Any] = {}
+    if options.security is not None:
+        chosen["security"] = [SECURITY[options.security]]
+    if options.muxer is not None:
+        chosen["muxers"] = [MUXERS[options.muxer]]
+    if options.psk is not None:
+        chosen["private_network"] = plait.PrivateNetwork.load(options.psk)
+    return plait.Host(key or identity(options), listen=listen, config=plait.HostConfig(**chosen))
+
+
 # --- the listening side ------------------------------------------------------------------------------------
 
 
 async def listen(options: argparse.Namespace) -> None:
     addresses = options.addr or ["/ip4/127.0.0.1/tcp/0"]
-    async with plait.Host(identity(options), listen=addresses) as host:
+    async with new_host(options, addresses) as host:
         serve(host, options)
         # Before the line that others wait for: they may end us as soon as they have read it.
         stop = Stop()
@@ -154,7 +174,7 @@ class Stop:
 
 async def act(command: str, options: argparse.Namespace) -> None:
     patience = options.timeout + (options.seconds if command == "hold-streams" else 0)
-    async with plait.Host(identity(options), listen=()) as host, asyncio.timeout(patience):
+    async with new_host(options, ()) as host, asyncio.timeout(patience):
         begin = time.perf_counter()
         connection = await host.connect(options.to)
         dial_ms = (time.perf_counter() - begin) * 1e3
@@ -312,10 +332,7 @@ async def handshakes(options: argparse.Namespace) -> None:
     times: list[float] = []
     async with contextlib.AsyncExitStack() as stack:
         # A host keeps one connection to a peer, so every worker has a host.
-        hosts = [
-            await stack.enter_async_context(plait.Host(identity(options), listen=()))
-            for _ in range(options.parallel)
-        ]
+        hosts = [await stack.enter_async_context(new_host(options, ())) for _ in range(options.parallel)]
 
         async def one(worker: int) -> None:
             begin = time.perf_counter()
@@ -351,7 +368,7 @@ async def hold(options: argparse.Namespace) -> None:
     async with contextlib.AsyncExitStack() as stack:
 
         async def one(worker: int) -> None:
-            host = await stack.enter_async_context(plait.Host(plait.KeyPair.generate(kind), listen=()))
+            host = await stack.enter_async_context(new_host(options, (), plait.KeyPair.generate(kind)))
             begin = time.perf_counter()
             connections.append(await host.connect(options.to))
             times.append(time.perf_counter() - begin)

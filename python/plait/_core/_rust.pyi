@@ -96,6 +96,9 @@ class Security:
     @staticmethod
     def foreign(protocol: str) -> Security:
         """Negotiated here, spoken by somebody else."""
+    @staticmethod
+    def tls_is_fast() -> bool:
+        """Whether the CPU has instructions for AES-GCM."""
     @property
     def protocol(self) -> str: ...
 
@@ -197,7 +200,7 @@ class Session:
         """When to call `handle_timeout`; `None`: never."""
     @property
     def has_pending(self) -> bool:
-        """`transmit` would give something, as far as can be told without doing it."""
+        """A flush is due: `transmit` may give something, or `is_overloaded` changed since it was last asked."""
     @property
     def is_overloaded(self) -> bool:
         """The socket must not be read: the peer does not read our answers, or nobody its data."""

@@ -33,9 +33,10 @@ PLAINTEXT = "/plaintext/2.0.0"
 YAMUX = "/yamux/1.0.0"
 MPLEX = "/mplex/6.7.0"
 
-# What hosts offer unless told otherwise. Not plaintext, which secures nothing, and not mplex, which the
-# specifications have deprecated: it cannot slow one stream down without slowing all.
-SECURITY: tuple[ProtocolId, ...] = (NOISE,)
+# What hosts offer unless told otherwise: first what this CPU encrypts faster. Not plaintext, which secures
+# nothing, and not mplex, which the specifications have deprecated: it cannot slow one stream down without
+# slowing all.
+SECURITY: tuple[ProtocolId, ...] = (TLS, NOISE) if Security.tls_is_fast() else (NOISE, TLS)
 MUXERS: tuple[ProtocolId, ...] = (YAMUX,)
 
 Role: TypeAlias = Literal["initiator", "responder", "simultaneous"]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use plait_core::noise::StaticKeys;
 use plait_core::plaintext::Claim;
 use plait_core::secure;
-use plait_core::tls::{CertificateKey, Credentials};
+use plait_core::tls::{self, CertificateKey, Credentials};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -54,6 +54,12 @@ impl Security {
     #[staticmethod]
     fn foreign(protocol: &str) -> Self {
         Self { security: secure::Security::Foreign(protocol.into()) }
+    }
+
+    /// Whether the CPU has instructions for the cipher that TLS would rather use.
+    #[staticmethod]
+    fn tls_is_fast() -> bool {
+        tls::has_aes_instructions()
     }
 
     #[getter]

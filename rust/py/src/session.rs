@@ -25,6 +25,8 @@ pub(crate) struct Session {
     session: session::Session,
     /// What `transmit` gave besides bytes.
     events: Vec<Event>,
+    /// What the driver was told the last time.
+    was_overloaded: bool,
 }
 
 #[pymethods]
@@ -215,12 +217,14 @@ impl Session {
 
     #[getter]
     fn has_pending(&self) -> bool {
-        self.session.has_pending()
+        // A read may have ended an overload, which only the next look at it tells the driver.
+        self.session.has_pending() || (self.was_overloaded && !self.session.is_overloaded())
     }
 
     #[getter]
-    fn is_overloaded(&self) -> bool {
-        self.session.is_overloaded()
+    fn is_overloaded(&mut self) -> bool {
+        self.was_overloaded = self.session.is_overloaded();
+        self.was_overloaded
     }
 
     #[getter]
@@ -274,7 +278,7 @@ impl Session {
             Some(key) => session.behind(Veil::new(key.clone(), random()?)),
             None => session,
         };
-        Ok(Self { session, events: Vec::new() })
+        Ok(Self { session, events: Vec::new(), was_overloaded: false })
     }
 }
 

@@ -30,7 +30,7 @@ mod verifier;
 pub use alert::Alert;
 pub use certificate::verify_certificate;
 pub use channel::Channel;
-pub use credentials::{CertificateKey, Credentials};
+pub use credentials::{CertificateKey, Credentials, has_aes_instructions};
 pub use error::Error;
 pub use handshake::{Completed, Handshake};
 pub use record::{MAX_PLAINTEXT, OVERHEAD, PREFIX};
