@@ -15,12 +15,13 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
 import plait
 from plait import upgrade
+from plait.events import ConnectionOpened, EventsDropped
 from plait.exceptions import StreamResetError
 from plait.identity import KeyType
 from plait.protocols import perf as perf_protocol
@@ -77,6 +78,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--block", type=int, default=65536, help="bytes a write of digest and echo")
     parser.add_argument("--code", type=int, default=0, help="error code of /x/reset and of abort")
     parser.add_argument("--at-once", action="store_true", help="abort: --count streams, without a byte")
+    parser.add_argument("--connections", action="store_true", help="listen: a line for each connection")
     parser.add_argument(
         "--seconds", type=float, default=0.0, help="end a listener or a hold by itself (0: never)"
     )
@@ -123,12 +125,26 @@ def new_host(
 
 async def listen(options: argparse.Namespace) -> None:
     addresses = options.addr or ["/ip4/127.0.0.1/tcp/0"]
-    async with new_host(options, addresses) as host:
+    async with asyncio.TaskGroup() as group, new_host(options, addresses) as host:
         serve(host, options)
+        if options.connections:
+            # Its events end with the host, and so does the task.
+            group.create_task(report_connections(host, host.events(ConnectionOpened)))
         # Before the line that others wait for: they may end us as soon as they have read it.
         stop = Stop()
         say({"event": "listening", "peer": str(host.peer_id), "addrs": [str(a) for a in host.addresses]})
         await stop.wait(options.seconds)
+
+
+async def report_connections(
+    host: plait.Host, events: AsyncIterator[ConnectionOpened | EventsDropped]
+) -> None:
+    """What was negotiated, as this side sees it."""
+    async for event in events:
+        if isinstance(event, ConnectionOpened):
+            for connection in host.connections:
+                if connection.remote_peer == event.peer:
+                    say({"event": "connected", "peer": str(event.peer), **negotiated(connection)})
 
 
 def serve(host: plait.Host, options: argparse.Namespace) -> None:
