@@ -69,5 +69,5 @@ def __dir__() -> list[str]:
 
 
 OPEN_ROOMS = frozenset(
-    {"addresses", "events", "exceptions", "files", "identity", "limits", "protocols", "testing"}
+    {"addresses", "events", "exceptions", "files", "identity", "limits", "protocols", "testing", "transports"}
 )

@@ -8,17 +8,12 @@ from typing import TYPE_CHECKING
 
 from plait.exceptions import ConfigError
 from plait.limits import Limits, Timeouts
-from plait.transports import MemoryTransport, TcpTransport
+from plait.transports import MemoryTransport, TcpTransport, WebSocketOptions, WebSocketTransport
 
 if TYPE_CHECKING:
     from plait.abc import Transport
 
 __all__ = ["HostConfig"]
-
-
-def default_transports() -> Sequence[Transport]:
-    """What a host dials and listens with unless told otherwise."""
-    return (TcpTransport(), MemoryTransport())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +28,9 @@ class HostConfig:
             refuse to open streams.
         ping: answer pings. js-libp2p drops connections whose pings fail.
         ping_idle: seconds without a ping after which a ping stream is closed.
-        transports: makes the transports of a host; the first that knows an address gets it.
+        websocket: certificates and bounds of WebSockets.
+        transports: makes the transports of a host; the first that knows an address gets it. TCP, WebSocket
+            and memory when `None`.
     """
 
     timeouts: Timeouts = field(default_factory=Timeouts)
@@ -43,13 +40,20 @@ class HostConfig:
     ping: bool = True
     # Four times the interval of the slowest pinger that is known, rust's 15 s.
     ping_idle: float = 60.0
-    transports: Callable[[], Sequence[Transport]] = default_transports
+    websocket: WebSocketOptions = field(default_factory=WebSocketOptions)
+    transports: Callable[[], Sequence[Transport]] | None = None
 
     def __post_init__(self) -> None:
         if "\n" in self.agent_version or len(self.agent_version) > MAX_AGENT:
             raise ConfigError(f"agent_version has more than {MAX_AGENT} characters, or a line end")
         if self.ping_idle <= 0:
             raise ConfigError("ping_idle has to be more than 0 s")
+
+    def make_transports(self) -> Sequence[Transport]:
+        """What a host dials and listens with, in the order in which they are asked."""
+        if self.transports is not None:
+            return self.transports()
+        return (TcpTransport(), WebSocketTransport(self.websocket), MemoryTransport())
 
 
 # As kubo has it; longer names only take room from addresses in identify.

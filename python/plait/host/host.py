@@ -104,7 +104,7 @@ class Host:
         )
         self._swarm = Swarm(
             upgrader,
-            TransportRegistry(self.config.transports()),
+            TransportRegistry(self.config.make_transports()),
             peerstore=self.peerstore,
             bus=self._bus,
             timeouts=self.config.timeouts,
