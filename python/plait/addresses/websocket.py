@@ -21,7 +21,7 @@ class WebSocketAddress(NamedTuple):
     """What a WebSocket address says.
 
     Attributes:
-        endpoint: where the TCP connection goes.
+        endpoint: where the TCP connection goes, without what follows.
         waist: the same as an address.
         is_secure: whether TLS comes before HTTP.
         server_name: whom the certificate has to name: the `/sni` component, else the DNS name in front.
@@ -57,7 +57,7 @@ def web_socket(address: Multiaddr) -> WebSocketAddress | None:
     name = next((part.text for part in parts if part.name == "sni"), None)
     if name is None and is_secure and not endpoint.is_ip:
         name = endpoint.host
-    return WebSocketAddress(endpoint, waist, is_secure, name)
+    return WebSocketAddress(endpoint._replace(rest=()), waist, is_secure, name)
 
 
 FORMS = (("ws",), ("wss",), ("tls", "ws"), ("tls", "sni", "ws"))

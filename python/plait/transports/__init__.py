@@ -2,8 +2,8 @@
 
 Purpose: dial and listen, for each kind of address.
 Takes: multiaddrs without `/p2p`, and a factory of asyncio protocols.
-Gives: `TcpTransport`, `WebSocketTransport`, `MemoryTransport`, the `TransportRegistry`, and which address is at
-    which end.
+Gives: `TcpTransport`, `WebSocketTransport`, `MemoryTransport`, the `TransportRegistry`, and which address is
+    at which end.
 May look at: limits, abc, addresses, exceptions.
 """
 

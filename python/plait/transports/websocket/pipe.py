@@ -6,7 +6,7 @@ import asyncio
 import ssl
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from plait.addresses import components, from_socket, join
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from multiaddr import Multiaddr
 
     from plait.abc import ProtocolFactory
-    from plait.transports.websocket.framing import Framing, Payload
+    from plait.transports.websocket.framing import Framing
     from plait.transports.websocket.tls import TlsLayer
 
 __all__ = ["WebSocketPipe"]
@@ -187,10 +187,11 @@ class WebSocketPipe(asyncio.Transport, asyncio.BufferedProtocol):
         return _shared_buffer(self._loop)
 
     def buffer_updated(self, nbytes: int) -> None:
-        data: bytes | memoryview = memoryview(_shared_buffer(self._loop))[:nbytes]
+        read = memoryview(_shared_buffer(self._loop))[:nbytes]
+        data: bytes | memoryview = read
         if self._tls is not None:
             try:
-                data = self._tls.receive(data)
+                data = self._tls.receive(read)
             except ssl.SSLError as error:
                 self._fail(error)
                 return
@@ -346,7 +347,7 @@ class WebSocketPipe(asyncio.Transport, asyncio.BufferedProtocol):
             self._delivery = None
 
     def _close_socket(self) -> None:
-        """Sends what is left. A client could leave this to the server, and would wait for nothing but that."""
+        """Sends what is left and ends; no need for a client to let the server be first."""
         socket = self._socket
         if socket is None or socket.is_closing():
             return

@@ -48,7 +48,10 @@ class TlsLayer:
         return self._object
 
     def receive(self, data: memoryview) -> bytes:
-        """What the bytes from the socket mean; raises `ssl.SSLError`, after which only `take_output` is left."""
+        """What bytes from the socket mean.
+
+        Raises `ssl.SSLError`; after that only `take_output` is left.
+        """
         self._incoming.write(data)
         try:
             return self._read()
