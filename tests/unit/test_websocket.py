@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+import plait
 from plait.addresses import host_port, parse, web_socket
 from plait.exceptions import ConfigError, ListenError, RemoteProtocolError
 from plait.transports import WebSocketOptions, WebSocketTransport, locate
 from plait.transports.websocket import pipe as pipe_module
+from plait.transports.websocket.framing import Framing
 from plait.transports.websocket.pipe import MAX_EARLY, WebSocketPipe
 
 LOOPBACK = parse("/ip4/127.0.0.1/tcp/0/ws")
@@ -377,6 +379,34 @@ async def test_the_protocol_can_be_replaced() -> None:
         (await near.made).write(b"to the other")
         await other.has(12)
         accepted.set_protocol(far)
+
+
+async def test_small_writes_of_one_turn_are_one_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    def send(self: Framing, data: bytes) -> None:
+        sizes.append(len(data))
+        original(self, data)
+
+    original = Framing.send
+    monkeypatch.setattr(Framing, "send", send)
+    async with plait.Host(listen=str(LOOPBACK)) as alice, plait.Host(listen=()) as bob:
+        received = asyncio.Event()
+
+        @alice.handle("/small/1")
+        async def small(stream: plait.Stream) -> None:
+            await stream.readexactly(100)
+            received.set()
+
+        connection = await bob.connect(alice.addresses[0])
+        await bob.identified(connection)
+        stream = await connection.open_stream("/small/1")
+        sizes.clear()
+        for _ in range(100):
+            stream.write_nowait(b"x")
+        await received.wait()
+    assert sizes[0] > 100
+    assert len(sizes) < 10
 
 
 # Ends
