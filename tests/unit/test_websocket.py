@@ -294,6 +294,35 @@ async def test_what_is_written_before_the_handshake_waits_for_it() -> None:
         await far.lost
 
 
+async def test_an_end_that_is_written_before_the_handshake_waits_for_it_too() -> None:
+    far = Recorder()
+    async with raw_client(far, request=REQUEST[:-2]) as (reader, writer):
+        accepted = await far.made
+        accepted.write(b"all")
+        accepted.write_eof()
+        writer.write(REQUEST[-2:])
+        await reader.readuntil(b"\r\n\r\n")
+        assert await reader.readexactly(9) == b"\x82\x03all\x88\x02\x03\xe8"
+        accepted.abort()
+        await far.lost
+
+
+async def test_a_socket_is_not_read_while_its_protocol_pauses() -> None:
+    far = Recorder()
+    async with raw_client(far) as (reader, writer):
+        accepted = await far.made
+        accepted.pause_reading()
+        writer.write(frame(9, b"?"))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        # Sent before the ping was looked at, or it would come behind the answer to it.
+        accepted.write(b"first")
+        accepted.resume_reading()
+        assert await reader.readexactly(10) == b"\x82\x05first\x8a\x01?"
+        accepted.abort()
+        await far.lost
+
+
 async def test_nothing_is_delivered_while_reading_is_paused_and_all_of_it_later() -> None:
     async with connected() as (near, far):
         accepted = await far.made
@@ -617,7 +646,8 @@ async def test_a_cancelled_dial_closes_its_socket() -> None:
             await reader.read()
 
     async with server(wait) as address:
-        dial = asyncio.ensure_future(WebSocketTransport().dial(address, Recorder))
+        patient = WebSocketTransport(WebSocketOptions(handshake=600))
+        dial = asyncio.ensure_future(patient.dial(address, Recorder))
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(dial, 0.05)
         # Leaving waits for the server, which waits for our end.
