@@ -17,9 +17,9 @@ from plait._core import (
     MemoryBudget,
     ProtocolSet,
     ReceiveBuffer,
+    Security,
     Session,
     SessionConfig,
-    noise_signed_message,
 )
 from plait.identity import KeyPair
 
@@ -35,13 +35,11 @@ class End:
 
     def __init__(self, seed: int) -> None:
         identity = KeyPair.from_seed(bytes([seed]) * 32)
-        secret = bytes([seed + 128]) * 32
         self.peer = bytes(identity.peer_id)
         self.protocols = ProtocolSet([ECHO])
         self.config = SessionConfig(
-            noise_secret=secret,
-            identity_key=identity.public_key.to_protobuf(),
-            identity_signature=identity.sign(noise_signed_message(secret)),
+            security=[Security.noise(identity.public_key.to_protobuf(), identity.sign)],
+            muxers=["/yamux/1.0.0"],
             budget=MemoryBudget(1 << 30),
         )
 

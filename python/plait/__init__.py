@@ -19,15 +19,18 @@ if TYPE_CHECKING:
     from plait.host import Host, HostConfig, run
     from plait.identity import KeyPair, PeerId, PublicKey
     from plait.limits import Limits, Timeouts
+    from plait.upgrade import DialOptions, PrivateNetwork
 
 __all__ = [
     "Connection",
+    "DialOptions",
     "Host",
     "HostConfig",
     "KeyPair",
     "Limits",
     "PeerId",
     "PlaitError",
+    "PrivateNetwork",
     "PublicKey",
     "Stream",
     "Timeouts",
@@ -37,12 +40,14 @@ __all__ = [
 
 ROOMS = {
     "Connection": "plait.connection",
+    "DialOptions": "plait.upgrade",
     "Host": "plait.host",
     "HostConfig": "plait.host",
     "KeyPair": "plait.identity",
     "Limits": "plait.limits",
     "PeerId": "plait.identity",
     "PlaitError": "plait.exceptions",
+    "PrivateNetwork": "plait.upgrade",
     "PublicKey": "plait.identity",
     "Stream": "plait.connection",
     "Timeouts": "plait.limits",
@@ -69,5 +74,16 @@ def __dir__() -> list[str]:
 
 
 OPEN_ROOMS = frozenset(
-    {"addresses", "events", "exceptions", "files", "identity", "limits", "protocols", "testing", "transports"}
+    {
+        "addresses",
+        "events",
+        "exceptions",
+        "files",
+        "identity",
+        "limits",
+        "protocols",
+        "testing",
+        "transports",
+        "upgrade",
+    }
 )

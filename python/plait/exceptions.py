@@ -71,6 +71,7 @@ __all__ = [
     "NoAddressError",
     "PeerIdMismatchError",
     "PlaitError",
+    "PrivateNetworkError",
     "ProtocolError",
     "ProtocolNotSupportedError",
     "RemoteProtocolError",
@@ -349,6 +350,12 @@ class ProtocolNotSupportedError(NegotiationError):
             more = len(self.supported) - SHOWN_PROTOCOLS
             text += f"\n  the peer speaks: {shown}" + (f" and {more} more" if more > 0 else "")
         return text
+
+
+class PrivateNetworkError(UpgradeError):
+    """The peer is not in our private network: it has another key, or none. It was told nothing."""
+
+    code = "E-PRIVATE-NETWORK"
 
 
 class SecurityError(UpgradeError):

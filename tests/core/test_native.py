@@ -20,6 +20,7 @@ from plait.exceptions import (
     NegotiationError,
     PeerIdMismatchError,
     PlaitError,
+    PrivateNetworkError,
     ProtocolNotSupportedError,
     RemoteProtocolError,
     StreamClosedError,
@@ -41,6 +42,7 @@ EXPECTED = {
     "Reason::UpgradeTimeout": UpgradeError,
     "Reason::NothingInCommon": NegotiationError,
     "Reason::Negotiation": NegotiationError,
+    "Reason::OtherNetwork": PrivateNetworkError,
     "Reason::Record": ConnectionLostError,
     "Reason::Violation": RemoteProtocolError,
     "Refusal::NotSupported": ProtocolNotSupportedError,
@@ -63,15 +65,8 @@ def session_pair(expected: PeerId | None = None) -> tuple[_core.Session, _core.S
     identities = [KeyPair.from_seed(bytes([number]) * 32) for number in (1, 2)]
     configs = []
     for identity in identities:
-        secret = bytes(identity.peer_id)[-32:]
-        configs.append(
-            _core.SessionConfig(
-                noise_secret=secret,
-                identity_key=identity.public_key.to_protobuf(),
-                identity_signature=identity.sign(_core.noise_signed_message(secret)),
-                budget=budget,
-            )
-        )
+        noise = _core.Security.noise(identity.public_key.to_protobuf(), identity.sign)
+        configs.append(_core.SessionConfig(security=[noise], muxers=["/yamux/1.0.0"], budget=budget))
     protocols = _core.ProtocolSet([ECHO])
     listener_id = identities[1].peer_id
     wanted = bytes(expected or listener_id)
@@ -233,12 +228,7 @@ def test_the_wrong_peer_is_an_exception_that_names_both():
     assert (error.expected, error.actual) == (wrong, right)
 
 
-def test_a_key_that_did_not_sign_makes_no_config():
+def test_a_key_that_did_not_sign_makes_no_credentials():
     identity = KeyPair.from_seed(b"4" * 32)
     with pytest.raises(PlaitError):
-        _core.SessionConfig(
-            noise_secret=bytes(32),
-            identity_key=identity.public_key.to_protobuf(),
-            identity_signature=identity.sign(b"something else"),
-            budget=_core.MemoryBudget(0),
-        )
+        _core.Security.noise(identity.public_key.to_protobuf(), lambda _: identity.sign(b"something else"))

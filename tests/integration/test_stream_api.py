@@ -460,6 +460,17 @@ async def test_drain_of_the_asyncio_pair_waits_for_the_peer(ends):
             await writer.drain()
 
 
+async def test_closing_the_connection_first_sends_what_the_asyncio_pair_was_given(ends):
+    async with ends() as (near, far):
+        _, writer = near.as_asyncio()
+        data = os.urandom(3 << 20)
+        writer.write(data)
+        writer.write_eof()
+        closing = asyncio.create_task(near.connection.close())
+        assert await far.readexactly(len(data)) == data
+        await closing
+
+
 # ---- memory
 
 

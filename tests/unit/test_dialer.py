@@ -45,6 +45,7 @@ class FakeDriver:
     def __init__(self, address: Any) -> None:
         self.address = address
         self.aborted = False
+        self.is_guess = False
         self.established: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
     def abort(self) -> None:
@@ -78,7 +79,7 @@ class Net:
 
     # As upgrader
 
-    def outbound(self, peer: Any, address: Any) -> FakeDriver:
+    def outbound(self, peer: Any, address: Any, options: Any, *, guess: bool) -> FakeDriver:
         assert peer == BOB
         self.drivers.append(FakeDriver(address))
         return self.drivers[-1]

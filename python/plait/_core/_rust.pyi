@@ -4,7 +4,7 @@ Times are seconds as floats, on the clock that the caller uses for all calls to 
 (`loop.time()`). Every function that takes bytes takes any object with the buffer protocol.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from typing import Any, TypeAlias, final
 
@@ -63,17 +63,17 @@ class Established:
     """What an upgrade agreed on."""
 
     @property
-    def remote_peer(self) -> bytes:
-        """The multihash of the peer id."""
+    def remote_peer(self) -> bytes | None:
+        """The multihash of the peer id; `None` under a foreign security protocol."""
     @property
-    def remote_public_key(self) -> bytes:
+    def remote_public_key(self) -> bytes | None:
         """The canonical key message."""
     @property
     def security(self) -> str:
         """The protocol id of the secure channel."""
     @property
     def muxer(self) -> str:
-        """The protocol id of the muxer."""
+        """The protocol id of the muxer; empty under a foreign security protocol."""
     @property
     def early_muxer(self) -> bool:
         """The muxer came inside the handshake."""
@@ -82,16 +82,34 @@ class Established:
         """Of the upgrade, as this side waited for them."""
 
 @final
+class Security:
+    """One security protocol that a host speaks, with its credentials for it."""
+
+    @staticmethod
+    def noise(identity_key: Buffer, sign: Callable[[bytes], Buffer]) -> Security:
+        """With a fresh static key, which `sign` signs with the identity: once for all connections."""
+    @staticmethod
+    def tls(identity_key: Buffer, sign: Callable[[bytes], Buffer]) -> Security:
+        """With a fresh certificate, which `sign` signs with the identity: once for all connections."""
+    @staticmethod
+    def plaintext(identity_key: Buffer) -> Security: ...
+    @staticmethod
+    def foreign(protocol: str) -> Security:
+        """Negotiated here, spoken by somebody else."""
+    @property
+    def protocol(self) -> str: ...
+
+@final
 class SessionConfig:
     """What all sessions of a host share. Times in seconds, sizes in bytes."""
 
     def __new__(
         cls,
         *,
-        noise_secret: Buffer,
-        identity_key: Buffer,
-        identity_signature: Buffer,
+        security: Sequence[Security],
+        muxers: Sequence[str],
         budget: MemoryBudget,
+        private_network: Buffer | None = None,
         upgrade_timeout: float = 10.0,
         negotiate_timeout: float = 10.0,
         close_timeout: float = 1.0,
@@ -105,6 +123,8 @@ class SessionConfig:
         max_buffered: int = 67108864,
         send_buffer: int = 262144,
     ) -> SessionConfig: ...
+    def replace(self, security: Sequence[Security], muxers: Sequence[str]) -> SessionConfig:
+        """The same bounds with other protocols."""
 
 @final
 class Session:
@@ -112,10 +132,19 @@ class Session:
 
     @staticmethod
     def dial(
-        config: SessionConfig, protocols: ProtocolSet, expected_peer: Buffer | None, now: float
-    ) -> Session: ...
+        config: SessionConfig,
+        protocols: ProtocolSet,
+        expected_peer: Buffer | None,
+        now: float,
+        *,
+        contend: bool = False,
+    ) -> Session:
+        """Begins every negotiation; `contend` first asks whether the other side does so too."""
     @staticmethod
-    def accept(config: SessionConfig, protocols: ProtocolSet, now: float) -> Session: ...
+    def accept(
+        config: SessionConfig, protocols: ProtocolSet, now: float, *, expected_peer: Buffer | None = None
+    ) -> Session:
+        """Waits for the other side to begin."""
 
     # In: from the wire and from the clock.
     def receive(self, buffer: ReceiveBuffer, count: int, now: float) -> list[Event]:
@@ -238,8 +267,11 @@ def check_peer_id(multihash: Buffer) -> None:
 def verify(public_key: Buffer, message: Buffer, signature: Buffer) -> bool:
     """Whether the owner of the key signed `message`. Raises `InvalidKeyError`."""
 
-def noise_signed_message(noise_secret: Buffer) -> bytes:
-    """What an identity signs to vouch for the Noise key with this 32-byte secret (noise spec, payload)."""
+def parse_network_key(file: Buffer) -> bytes:
+    """The 32 bytes of a `swarm.key` file. Raises `ConfigError`."""
+
+def format_network_key(key: Buffer) -> str:
+    """The `swarm.key` file of these 32 bytes, in base16. Raises `ValueError` for another length."""
 
 def decode_identify(
     messages: Buffer,

@@ -141,6 +141,8 @@ class _RichBar(_NoBar):
             # Its own thread would take the interpreter from the transfer; blocks come often enough.
             auto_refresh=False,
             transient=True,
+            # On a terminal results are printed above the bar; what goes elsewhere is not its business.
+            redirect_stdout=sys.stdout.isatty(),
         )
         self._task: Any = None
 

@@ -214,6 +214,8 @@ class Driver(asyncio.BufferedProtocol):
             transport.write(data)
         if events := session.take_events():
             self._dispatch(events)
+            # A session that is closing waits to see whether these made anybody write.
+            self.flush_soon()
         if self._state is State.OPEN:
             self._watch_overload(transport)
 

@@ -209,10 +209,14 @@ class FileSender:
         source = await self._disk.start(Source, file)
         try:
             async with await self._open_stream(file) as stream:
-                exchange = Exchange(stream, self._idle_timeout, file.name)
-                await exchange.write_request(Request(file.name.encode(), source.size))
-                _check_reply(await exchange.read_reply(), file)
-                digest = await self._copy(exchange, source, file)
+                try:
+                    exchange = Exchange(stream, self._idle_timeout, file.name)
+                    await exchange.write_request(Request(file.name.encode(), source.size))
+                    _check_reply(await exchange.read_reply(), file)
+                    digest = await self._copy(exchange, source, file)
+                except BaseException as error:
+                    stream.reset(RESET_SOURCE if isinstance(error, SourceError) else RESET_CANCELLED)
+                    raise
         finally:
             await self._disk.settle(source.close)
         return SentFile(file, source.size, digest, time.monotonic() - started)
@@ -259,9 +263,6 @@ class FileSender:
             await asyncio.wait([verdict], timeout=LAST_WORD)
             if verdict.done() and not verdict.cancelled() and verdict.exception() is None:
                 _check_reply(verdict.result(), file)
-            raise
-        except BaseException as error:
-            exchange.stream.reset(RESET_SOURCE if isinstance(error, SourceError) else RESET_CANCELLED)
             raise
         finally:
             verdict.cancel()

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 from plait.exceptions import ConfigError
 from plait.limits import Limits, Timeouts
 from plait.transports import MemoryTransport, TcpTransport, WebSocketOptions, WebSocketTransport
+from plait.upgrade.options import MUXERS, SECURITY
 
 if TYPE_CHECKING:
     from plait.abc import Transport
+    from plait.types import ProtocolId
+    from plait.upgrade import PrivateNetwork
 
 __all__ = ["HostConfig"]
 
@@ -31,6 +34,9 @@ class HostConfig:
         websocket: certificates and bounds of WebSockets.
         transports: makes the transports of a host; the first that knows an address gets it. TCP, WebSocket
             and memory when `None`.
+        security: security protocols in order of preference, from `plait.upgrade`.
+        muxers: muxers in order of preference. mplex only when it is named.
+        private_network: speak to nobody outside of this network.
     """
 
     timeouts: Timeouts = field(default_factory=Timeouts)
@@ -42,6 +48,9 @@ class HostConfig:
     ping_idle: float = 60.0
     websocket: WebSocketOptions = field(default_factory=WebSocketOptions)
     transports: Callable[[], Sequence[Transport]] | None = None
+    security: Sequence[ProtocolId] = SECURITY
+    muxers: Sequence[ProtocolId] = MUXERS
+    private_network: PrivateNetwork | None = None
 
     def __post_init__(self) -> None:
         if "\n" in self.agent_version or len(self.agent_version) > MAX_AGENT:

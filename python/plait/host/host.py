@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from plait.abc import Handler, Target
     from plait.types import ProtocolId
+    from plait.upgrade import DialOptions
 
 __all__ = ["Host"]
 
@@ -99,16 +100,23 @@ class Host:
             raise LocalProtocolError("a host starts once", hint="make another one with the same identity")
         self._state = _State.RUNNING
         self._mount_services()
+        config = self.config
         upgrader = Upgrader(
-            self.identity, locate=locate, timeouts=self.config.timeouts, limits=self.config.limits
+            self.identity,
+            locate=locate,
+            timeouts=config.timeouts,
+            limits=config.limits,
+            security=config.security,
+            muxers=config.muxers,
+            private_network=config.private_network,
         )
         self._swarm = Swarm(
             upgrader,
-            TransportRegistry(self.config.make_transports()),
+            TransportRegistry(config.make_transports()),
             peerstore=self.peerstore,
             bus=self._bus,
-            timeouts=self.config.timeouts,
-            limits=self.config.limits,
+            timeouts=config.timeouts,
+            limits=config.limits,
             on_connection=self._on_connection,
             on_stream=self._router.start,
         )
@@ -173,7 +181,7 @@ class Host:
 
     # Dialing
 
-    def connect(self, target: Target) -> Opening[Connection]:
+    def connect(self, target: Target, options: DialOptions | None = None) -> Opening[Connection]:
         """A connection to a peer: the one that is there, or a new one.
 
         `await` it to have it, or `async with` it to have it closed at the end, also for others who
@@ -181,8 +189,10 @@ class Host:
 
         Args:
             target: a multiaddr that ends in `/p2p/…`, or a `PeerId` whose addresses are known.
+            options: how this dial differs from the host's others; it makes a new connection then.
 
         Awaiting raises:
+            ConfigError: the options name a protocol that the host does not have.
             InvalidMultiaddrError: malformed, or no `/p2p/…` at its end.
             DialError: with one record for each address in `attempts`.
             LimitError: the host has all the connections it may have.
@@ -190,7 +200,7 @@ class Host:
 
         Cancelling stops the wait; a dial nobody waits for any more is cancelled.
         """
-        return Opening(lambda: self._connect(target))
+        return Opening(lambda: self._connect(target, options))
 
     def open_stream(self, target: Target, protocols: ProtocolId | Sequence[ProtocolId]) -> Opening[Stream]:
         """A new stream to a peer, over a connection that is there or a new one.
@@ -301,11 +311,11 @@ class Host:
             if self._swarm is not None:
                 ending.push_async_callback(self._swarm.stop_listening)
 
-    async def _connect(self, target: Target) -> Connection:
+    async def _connect(self, target: Target, options: DialOptions | None) -> Connection:
         if isinstance(target, Connection):
             return target
         peer, addresses = parse_target(target)
-        return await self._running_swarm().connect(peer, addresses)
+        return await self._running_swarm().connect(peer, addresses, options)
 
     async def _open_stream(self, target: Target, protocols: ProtocolId | Sequence[ProtocolId]) -> Stream:
         names = [protocols] if isinstance(protocols, str) else list(protocols)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from plait.addresses import components, is_unspecified
 from plait.exceptions import (
@@ -14,6 +14,7 @@ from plait.exceptions import (
     DialError,
     DialRefusedError,
     DialTimeoutError,
+    NegotiationError,
     NoAddressError,
     PeerIdMismatchError,
     PlaitError,
@@ -30,9 +31,11 @@ if TYPE_CHECKING:
     from plait.identity import PeerId
     from plait.limits import Limits, Timeouts
     from plait.transports import TransportRegistry
-    from plait.upgrade import Upgrader
+    from plait.upgrade import DialOptions, Upgrader
 
 __all__ = ["Dialer"]
+
+_Key: TypeAlias = "tuple[PeerId, DialOptions | None]"
 
 
 class Dialer:
@@ -61,18 +64,21 @@ class Dialer:
         self._limits = limits
         self._adopt = adopt
         self._slots = asyncio.Semaphore(limits.dials)
-        # By peer, as long as others may join.
-        self._shared: dict[PeerId, _SharedDial] = {}
+        # As long as others may join.
+        self._shared: dict[_Key, _SharedDial] = {}
         self._tasks: set[asyncio.Task[Connection]] = set()
         self._is_closed = False
 
-    async def dial(self, peer: PeerId, addresses: Iterable[Multiaddr]) -> Connection:
-        """A new connection to a peer, or the one that a running dial of it leads to.
+    async def dial(
+        self, peer: PeerId, addresses: Iterable[Multiaddr], options: DialOptions | None = None
+    ) -> Connection:
+        """A new connection to a peer, or the one that a running dial of it with the same options leads to.
 
         Cancelling stops the wait; the dial itself is cancelled with the last who waits for it.
 
         Args:
             addresses: where the peer may be found, without `/p2p`.
+            options: how this dial differs from others of the host.
 
         Raises:
             DialRefusedError: the peer is this host.
@@ -90,9 +96,9 @@ class Dialer:
         while True:
             if self._is_closed:
                 raise ConnectionClosedError("the host is closing", remote=False)
-            shared = self._shared.get(peer)
+            shared = self._shared.get((peer, options))
             if shared is None:
-                shared = self._start(peer, candidates)
+                shared = self._start(peer, candidates, options)
             try:
                 return await self._join(shared)
             except DialError:
@@ -116,9 +122,12 @@ class Dialer:
 
     # One dial, many waiters
 
-    def _start(self, peer: PeerId, addresses: Sequence[Multiaddr]) -> _SharedDial:
-        task = asyncio.get_running_loop().create_task(self._run(peer, addresses))
-        shared = self._shared[peer] = _SharedDial(peer, task, frozenset(addresses))
+    def _start(
+        self, peer: PeerId, addresses: Sequence[Multiaddr], options: DialOptions | None
+    ) -> _SharedDial:
+        task = asyncio.get_running_loop().create_task(self._run(peer, addresses, options))
+        shared = _SharedDial((peer, options), task, frozenset(addresses))
+        self._shared[shared.key] = shared
         self._tasks.add(task)
         task.add_done_callback(lambda _: self._end(shared))
         return shared
@@ -146,15 +155,17 @@ class Dialer:
             shared.task.exception()
 
     def _forget(self, shared: _SharedDial) -> None:
-        if self._shared.get(shared.peer) is shared:
-            del self._shared[shared.peer]
+        if self._shared.get(shared.key) is shared:
+            del self._shared[shared.key]
 
     # The dial of one peer
 
-    async def _run(self, peer: PeerId, candidates: Sequence[Multiaddr]) -> Connection:
+    async def _run(
+        self, peer: PeerId, candidates: Sequence[Multiaddr], options: DialOptions | None
+    ) -> Connection:
         race = DialRace(
             self._resolve,
-            lambda attempt: self._connect(peer, attempt),
+            lambda attempt: self._connect(peer, attempt, options),
             parallel=self._limits.dials_per_peer,
             maximum=self._limits.addresses_per_dial,
         )
@@ -187,7 +198,9 @@ class Dialer:
         async with _deadline(self._timeouts.resolve, "the name was not resolved"):
             return await self._transport(attempt.address).resolve(attempt.address)
 
-    async def _connect(self, peer: PeerId, attempt: Attempt) -> Connection:
+    async def _connect(
+        self, peer: PeerId, attempt: Attempt, options: DialOptions | None, *, guess: bool = True
+    ) -> Connection:
         address = attempt.address
         # A name may stand for anything, also for what we never dial.
         error = self._objection(address)
@@ -195,7 +208,7 @@ class Dialer:
             raise error
         async with self._slots:
             attempt.begin("connect")
-            driver = self._upgrader.outbound(peer, address)
+            driver = self._upgrader.outbound(peer, address, options, guess=guess)
             try:
                 async with _deadline(self._timeouts.dial_address, "no connection"):
                     async with _deadline(self._timeouts.tcp_connect, "no answer"):
@@ -204,10 +217,13 @@ class Dialer:
                     return await driver.established
             except UpgradeError as upgrade_error:
                 attempt.stage = upgrade_error.stage or attempt.stage
-                raise
+                if not (driver.is_guess and isinstance(upgrade_error, NegotiationError)):
+                    raise
             except BaseException:
                 driver.abort()
                 raise
+        # The peer no longer takes what it took the last time; nothing but the proposal was said.
+        return await self._connect(peer, attempt, options, guess=False)
 
     def _objection(self, address: Multiaddr) -> PlaitError | None:
         """Why an address is not tried at all."""
@@ -227,10 +243,10 @@ class Dialer:
 class _SharedDial:
     """One dial, and how many wait for it."""
 
-    __slots__ = ("addresses", "peer", "task", "waiters")
+    __slots__ = ("addresses", "key", "task", "waiters")
 
-    def __init__(self, peer: PeerId, task: asyncio.Task[Connection], addresses: frozenset[Multiaddr]) -> None:
-        self.peer = peer
+    def __init__(self, key: _Key, task: asyncio.Task[Connection], addresses: frozenset[Multiaddr]) -> None:
+        self.key = key
         self.task = task
         self.addresses = addresses
         self.waiters = 0

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from plait.limits import Limits, Timeouts
     from plait.peerstore import Peerstore
     from plait.transports import TransportRegistry
-    from plait.upgrade import Upgrader
+    from plait.upgrade import DialOptions, Upgrader
 
 __all__ = ["Swarm"]
 
@@ -74,21 +74,24 @@ class Swarm:
 
     # Commands
 
-    async def connect(self, peer: PeerId, addresses: Iterable[Multiaddr] = ()) -> Connection:
+    async def connect(
+        self, peer: PeerId, addresses: Iterable[Multiaddr] = (), options: DialOptions | None = None
+    ) -> Connection:
         """A connection to a peer: one that is there, or a new one.
 
         Args:
             addresses: where the peer may be, besides what the peerstore knows.
+            options: how the dial differs from others; a new connection is made then.
 
         Raises and cancels as `Dialer.dial`; `LimitError` when the host has all the connections it may have.
         """
-        connection = self.connection_to(peer)
+        connection = self.connection_to(peer) if options is None else None
         if connection is not None:
             return connection
         if self._count >= self._limits.connections:
             raise self._full()
         known = (*addresses, *self._peerstore.addresses(peer))
-        return await self._dialer.dial(peer, known)
+        return await self._dialer.dial(peer, known, options)
 
     async def listen(self, address: Multiaddr) -> None:
         """Takes connections on an address; raises `ListenError`."""

@@ -8,29 +8,40 @@ session's too.
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections.abc import Callable, Iterable
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from plait._core import MemoryBudget, ProtocolSet, Session, SessionConfig, noise_signed_message
+from plait._core import MemoryBudget, ProtocolSet, Session, SessionConfig
 from plait.connection import Connection, Driver, Locate, Stream
+from plait.exceptions import ConfigError
 from plait.limits import Limits, Timeouts
+from plait.upgrade.options import MUXERS, SECURITY, DialOptions, check_muxers, make_security
 
 if TYPE_CHECKING:
     from multiaddr import Multiaddr
 
     from plait._core import Established
     from plait.identity import KeyPair, PeerId
+    from plait.types import ProtocolId
+    from plait.upgrade.private_network import PrivateNetwork
 
 __all__ = ["OutboundDriver", "Upgrader"]
 
 
 class OutboundDriver(Driver):
-    """The driver of a dial: `established` is the connection, or why there is none."""
+    """The driver of a dial.
 
-    __slots__ = ("established",)
+    Attributes:
+        established: the connection, or why there is none.
+        is_guess: it proposes only the security protocol that this peer took the last time, and its first
+            message with it. A peer that has changed its mind refuses, and is dialed again without.
+    """
+
+    __slots__ = ("established", "is_guess")
 
     established: asyncio.Future[Connection]
+    is_guess: bool
 
 
 class Upgrader:
@@ -43,6 +54,9 @@ class Upgrader:
         identity: who we are.
         timeouts: of which `upgrade`, `negotiate`, `close`, `linger` and the keep-alive's are used.
         limits: the streams' and buffers' bounds.
+        security: security protocols in order of preference.
+        muxers: muxers in order of preference.
+        private_network: the network outside of which nobody is spoken to.
         locate: the `"local"` or `"remote"` multiaddr of a transport, given its `get_extra_info`; asked only
             when somebody wants to know.
 
@@ -53,6 +67,9 @@ class Upgrader:
         on_failure: called with the driver and the error of each inbound connection that was not.
         budget: what all connections together hold for streams that nobody reads.
         protocols: what new connections serve.
+
+    Raises:
+        ConfigError: security protocols or muxers that cannot be offered.
     """
 
     def __init__(
@@ -62,11 +79,13 @@ class Upgrader:
         locate: Locate,
         timeouts: Timeouts | None = None,
         limits: Limits | None = None,
+        security: Iterable[ProtocolId] = SECURITY,
+        muxers: Iterable[ProtocolId] = MUXERS,
+        private_network: PrivateNetwork | None = None,
     ) -> None:
         timeouts = timeouts or Timeouts()
         limits = limits or Limits()
         self._locate = locate
-        noise_secret = secrets.token_bytes(32)
         self.identity = identity
         self.local_peer: PeerId = identity.peer_id
         self.budget = MemoryBudget(limits.host_buffer)
@@ -74,10 +93,15 @@ class Upgrader:
         self.on_connection: Callable[[Connection], None] = _drop
         self.on_stream: Callable[[Stream], None] = _refuse
         self.on_failure: Callable[[Driver, BaseException], None] = _ignore
+        self._security = {each.protocol: each for each in make_security(security, identity)}
+        self._muxers = check_muxers(muxers)
+        # By what a dial asked for; the empty one is everybody's.
+        self._configs: dict[tuple[Sequence[str], Sequence[str]], SessionConfig] = {}
+        self._spoken = LastSpoken()
         self._config = SessionConfig(
-            noise_secret=noise_secret,
-            identity_key=identity.public_key.to_protobuf(),
-            identity_signature=identity.sign(noise_signed_message(noise_secret)),
+            security=list(self._security.values()),
+            muxers=self._muxers,
+            private_network=None if private_network is None else private_network.key,
             budget=self.budget,
             upgrade_timeout=timeouts.upgrade,
             negotiate_timeout=timeouts.negotiate,
@@ -98,20 +122,38 @@ class Upgrader:
         self.protocols = ProtocolSet(names)
         return self.protocols
 
-    def outbound(self, expected_peer: PeerId | None, remote_address: Multiaddr) -> OutboundDriver:
+    def outbound(
+        self,
+        expected_peer: PeerId | None,
+        remote_address: Multiaddr,
+        options: DialOptions | None = None,
+        *,
+        guess: bool = True,
+    ) -> OutboundDriver:
         """The protocol for a transport that dials `remote_address`.
 
         Args:
             expected_peer: whom the handshake has to prove; `None` takes whoever answers.
             remote_address: what was dialed, without `/p2p`.
+            options: how this dial differs.
+            guess: save a round trip by what the peer took the last time.
 
         The driver's `established` raises `PeerIdMismatchError`, `HandshakeError`, `NegotiationError`,
         or `UpgradeError` when the connection or the time ended first. Cancelling it does nothing;
         `abort` drops the connection.
+
+        Raises:
+            ConfigError: the options name a protocol that this host does not have.
         """
+        options = options or NO_OPTIONS
+        offered = options.security or tuple(self._security)
+        last = self._spoken.get(expected_peer) if guess and len(offered) > 1 else None
+        guessed = (last,) if last is not None and last in offered else ()
+        config = self._config_for(guessed or options.security, options.muxers)
 
         def establish(driver: Driver, agreed: Established) -> Connection:
             connection = self._connection(driver, agreed, remote_address)
+            self._spoken.note(connection.remote_peer, agreed.security)
             if established.cancelled():
                 driver.loop.call_soon(driver.abort)
             else:
@@ -123,13 +165,15 @@ class Upgrader:
                 established.set_exception(error)
                 established.exception()  # whoever dialed may have given up; then nobody asks for it
 
-        session = Session.dial(
-            self._config,
-            self.protocols,
-            None if expected_peer is None else bytes(expected_peer),
-            asyncio.get_running_loop().time(),
-        )
+        expected = None if expected_peer is None else bytes(expected_peer)
+        now = asyncio.get_running_loop().time()
+        if options.role == "responder":
+            session = Session.accept(config, self.protocols, now, expected_peer=expected)
+        else:
+            contend = options.role == "simultaneous"
+            session = Session.dial(config, self.protocols, expected, now, contend=contend)
         driver = OutboundDriver(session, establish, fail)
+        driver.is_guess = bool(guessed)
         established = driver.established = driver.loop.create_future()
         return driver
 
@@ -137,6 +181,23 @@ class Upgrader:
         """The protocol for a connection that a transport accepted."""
         session = Session.accept(self._config, self.protocols, asyncio.get_running_loop().time())
         return Driver(session, self._accept, self.on_failure)
+
+    def _config_for(self, security: Sequence[str], muxers: Sequence[str]) -> SessionConfig:
+        if not security and not muxers:
+            return self._config
+        key = (tuple(security), tuple(muxers))
+        config = self._configs.get(key)
+        if config is None:
+            try:
+                chosen = [self._security[name] for name in security or self._security]
+            except KeyError as error:
+                raise ConfigError(f"{error} is no security protocol of this host") from None
+            if not set(muxers) <= set(self._muxers):
+                raise ConfigError(f"not all of {', '.join(muxers)} are muxers of this host")
+            if len(self._configs) >= MAX_CONFIGS:
+                self._configs.clear()
+            config = self._configs[key] = self._config.replace(chosen, list(muxers or self._muxers))
+        return config
 
     def _accept(self, driver: Driver, agreed: Established) -> Connection:
         connection = self._connection(driver, agreed, None)
@@ -155,6 +216,22 @@ class Upgrader:
         )
 
 
+class LastSpoken:
+    """The security protocol that each of the peers dialed last has taken."""
+
+    def __init__(self) -> None:
+        self._protocols: OrderedDict[PeerId, ProtocolId] = OrderedDict()
+
+    def get(self, peer: PeerId | None) -> ProtocolId | None:
+        return None if peer is None else self._protocols.get(peer)
+
+    def note(self, peer: PeerId, protocol: ProtocolId) -> None:
+        self._protocols[peer] = protocol
+        self._protocols.move_to_end(peer)
+        if len(self._protocols) > MAX_SPOKEN:
+            self._protocols.popitem(last=False)
+
+
 def _drop(connection: Connection) -> None:
     """Nobody takes inbound connections here."""
     connection.driver.loop.call_soon(connection.abort)
@@ -167,3 +244,10 @@ def _refuse(stream: Stream) -> None:
 
 def _ignore(driver: Driver, error: BaseException) -> None:
     """A connection that came to nothing, and nobody who wants to know."""
+
+
+NO_OPTIONS = DialOptions()
+# Different wishes of dials; a program has a handful, and one that makes them up only loses the cache.
+MAX_CONFIGS = 64
+# Peers remembered: as many as a busy host has connections. An entry saves one round trip.
+MAX_SPOKEN = 1024

@@ -13,9 +13,12 @@ pub mod messages;
 pub mod multistream;
 pub mod mux;
 pub mod noise;
+pub mod plaintext;
+pub mod pnet;
 pub mod secure;
 pub mod session;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod time;
+pub mod tls;
 pub mod varint;

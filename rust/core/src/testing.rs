@@ -14,8 +14,11 @@ use crate::limits::Budget;
 use crate::multistream::ProtocolSet;
 use crate::mux::{Available, StreamId};
 use crate::noise::StaticKeys;
-use crate::session::{Config, Event, Session};
+use crate::pnet::{NONCE_LENGTH, NetworkKey, Veil};
+use crate::secure::{Fresh, Security};
+use crate::session::{Config, Event, Opening, Session};
 use crate::time::Instant;
+use crate::tls::{CertificateKey, Credentials};
 
 /// Keys and peer id that follow from one byte.
 #[must_use]
@@ -32,6 +35,28 @@ pub fn identity(seed: u8) -> (Arc<StaticKeys>, PeerId) {
     let keys = StaticKeys::new(secret, public.encode(), signature)
         .unwrap_or_else(|error| unreachable!("the signature is this key's: {error}"));
     (Arc::new(keys), public.peer_id())
+}
+
+/// A certificate for the identity that follows from one byte; the key in it is new each time.
+///
+/// # Panics
+/// The operating system has no randomness.
+#[must_use]
+pub fn certificate(seed: u8) -> Arc<Credentials> {
+    let signing = SigningKey::from_bytes(&[seed; 32]);
+    let made = CertificateKey::generate().and_then(|key| {
+        let signature = signing.sign(&key.signed_message()).to_bytes().to_vec();
+        let public = PublicKey::new(KeyType::Ed25519, signing.verifying_key().to_bytes())
+            .unwrap_or_else(|error| unreachable!("32 bytes are an Ed25519 key: {error}"));
+        Credentials::new(key, public.encode(), signature, fresh(seed).unix_time)
+    });
+    Arc::new(made.unwrap_or_else(|error| unreachable!("the signature is this key's: {error}")))
+}
+
+/// What a handshake needs, the same for the same byte, in November 2026.
+#[must_use]
+pub const fn fresh(seed: u8) -> Fresh {
+    Fresh { seed: [seed; 32], unix_time: 1_795_000_000 }
 }
 
 /// The peer that [`Pair`] dials from.
@@ -94,21 +119,42 @@ impl Pair {
     /// As [`Pair::new`], with other bounds for both sides.
     #[must_use]
     pub fn with(protocols: &[&str], configure: impl Fn(&mut Config)) -> Self {
+        Self::opening(protocols, [Opening::Initiate, Opening::Answer], |_, config| configure(config))
+    }
+
+    /// As [`Pair::new`], with other roles and with bounds and protocols for each side by its seed,
+    /// [`DIALER`] or [`LISTENER`].
+    #[must_use]
+    pub fn opening(protocols: &[&str], openings: [Opening; 2], configure: impl Fn(u8, &mut Config)) -> Self {
         let now = Instant::from_micros(1_000_000);
         let supported = Arc::new(ProtocolSet::new(protocols.iter().copied()).unwrap_or_default());
-        let config = |seed| {
-            let mut config = Config::new(identity(seed).0, Budget::unlimited());
-            configure(&mut config);
-            Arc::new(config)
+        let session = |seed, opening, expected| {
+            let mut config = Config::new(vec![Security::Noise(identity(seed).0)], Budget::unlimited());
+            configure(seed, &mut config);
+            Session::new(&Arc::new(config), &supported, opening, expected, fresh(seed), now)
+                .unwrap_or_else(|error| unreachable!("a first message can always be made: {error}"))
         };
         let expected = Some(identity(LISTENER).1);
+        let [dialer, listener] = openings;
         Self {
-            dialer: End::new(
-                Session::dial(&config(DIALER), &supported, expected, [7; 32], now)
-                    .unwrap_or_else(|error| unreachable!("a first message can always be made: {error}")),
-            ),
-            listener: End::new(Session::accept(&config(LISTENER), &supported, [9; 32], now)),
+            dialer: End::new(session(DIALER, dialer, expected)),
+            listener: End::new(session(LISTENER, listener, None)),
             now,
+        }
+    }
+
+    /// The same with each side in the private network of its key.
+    #[must_use]
+    pub fn behind(self, keys: [NetworkKey; 2]) -> Self {
+        let [dialer, listener] = keys;
+        let behind = |end: End, key, nonce| {
+            let session = end.session.behind(Veil::new(key, [nonce; NONCE_LENGTH]));
+            End { session, ..end }
+        };
+        Self {
+            dialer: behind(self.dialer, dialer, 1),
+            listener: behind(self.listener, listener, 2),
+            now: self.now,
         }
     }
 

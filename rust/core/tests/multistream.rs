@@ -156,11 +156,12 @@ fn dialer_every_state_with_every_message() {
 #[test]
 fn dialer_refuses_everything_malformed() {
     for (bytes, error) in malformed() {
-        for script in [&b""[..], HEADER_BYTES, &[HEADER_BYTES, NOT_AVAILABLE].concat()] {
+        for script in [HEADER_BYTES, &[HEADER_BYTES, NOT_AVAILABLE].concat()] {
             let mut dialer = dialer(&["/noise", "/tls/1.0.0"]);
             assert_eq!(dialer.receive(&[script, &bytes].concat()), Err(error), "{bytes:02x?}");
             assert_eq!(dialer.receive(HEADER_BYTES), Err(error), "an error stays");
         }
+        assert_eq!(dialer(&["/noise"]).receive(&bytes), Err(Error::HeaderExpected), "{bytes:02x?}");
     }
 }
 
@@ -287,13 +288,13 @@ fn listener_every_state_with_every_message() {
     let refusal = Ok(NOT_AVAILABLE);
     let await_another = [HEADER_BYTES, TLS].concat();
     let agreed = [HEADER_BYTES, NOISE].concat();
-    let failed = [HEADER_BYTES, TLS, LIST].concat();
+    let failed = [HEADER_BYTES, TLS, NOT_AVAILABLE].concat();
     // Bytes that lead to the state, then what each of the messages is answered with.
     type Row<'a> = (&'a [u8], [Result<&'a [u8], Error>; 7]);
     let table: [Row<'_>; 5] = [
         (b"", [Ok(HEADER_BYTES), no_header, no_header, no_header, no_header, no_header, no_header]),
         (HEADER_BYTES, [Ok(HEADER_BYTES), refusal, Ok(names), Ok(NOISE), refusal, refusal, refusal]),
-        (&await_another, [Ok(HEADER_BYTES), excused, excused, Ok(NOISE), refusal, excused, excused]),
+        (&await_another, [Ok(HEADER_BYTES), excused, Ok(names), Ok(NOISE), refusal, excused, excused]),
         (&agreed, [ended; 7]),
         (&failed, [excused; 7]),
     ];
@@ -312,10 +313,20 @@ fn listener_every_state_with_every_message() {
 }
 
 #[test]
+fn another_protocol_is_noticed_at_the_first_wrong_byte() {
+    for (at, _) in HEADER_BYTES.iter().enumerate() {
+        let mut bytes = HEADER_BYTES[..=at].to_vec();
+        assert_eq!(Listener::new().receive(&bytes[..at], &protocols(&[]), &mut vec![]), Ok((at, None)));
+        bytes[at] ^= 0x20;
+        assert_eq!(listen(&bytes), (Err(Error::HeaderExpected), vec![]), "{bytes:02x?}");
+        assert_eq!(dialer(&["/noise"]).receive(&bytes), Err(Error::HeaderExpected), "{bytes:02x?}");
+    }
+}
+
+#[test]
 fn listener_refuses_everything_malformed() {
     for (bytes, error) in malformed() {
-        let (result, answers) = listen(&bytes);
-        assert_eq!((result, answers), (Err(error), vec![]), "{bytes:02x?}");
+        assert_eq!(listen(&bytes), (Err(Error::HeaderExpected), vec![]), "{bytes:02x?}");
         let (result, answers) = listen(&[HEADER_BYTES, &bytes].concat());
         assert_eq!((result, answers), (Err(error), HEADER_BYTES.to_vec()), "{bytes:02x?}");
     }

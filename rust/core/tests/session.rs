@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use plait_core::mux::Available;
-use plait_core::session::{Event, Reason, Refusal, Session, Stage};
-use plait_core::testing::{End, LISTENER, Pair, identity};
+use plait_core::secure::{self, Security};
+use plait_core::session::{Event, Opening, Reason, Refusal, Session, Stage};
+use plait_core::testing::{End, LISTENER, Pair, fresh, identity};
 use plait_core::time::Instant;
 use proptest::prelude::*;
 
@@ -197,6 +198,28 @@ fn a_close_flushes_and_is_orderly_on_both_sides() {
 }
 
 #[test]
+fn a_close_waits_for_the_writer_that_had_to_wait() {
+    let mut pair = Pair::new(&[ECHO]);
+    pair.run();
+    let (ours, theirs) = pair.open(ECHO);
+    let data: Vec<u8> = (0..1_000_000_u32).map(|number| number.to_le_bytes()[1]).collect();
+    let mut written = pair.dialer.session.write(ours, &data).unwrap();
+    assert!(written < data.len());
+    pair.dialer.session.close(0, pair.now, &mut pair.dialer.events);
+    let mut received = Vec::new();
+    while closed(&pair.listener.events).is_none() {
+        pair.run();
+        received.append(&mut pair.listener.read_all(theirs).0);
+        for event in pair.dialer.take_events() {
+            if matches!(event, Event::Writable(id) if id == ours) {
+                written += pair.dialer.session.write(ours, &data[written..]).unwrap();
+            }
+        }
+    }
+    assert_eq!((written, received == data), (data.len(), true));
+}
+
+#[test]
 fn a_close_without_an_answer_ends_at_its_deadline() {
     let mut pair = Pair::new(&[ECHO]);
     pair.run();
@@ -245,13 +268,14 @@ fn the_wrong_peer_is_named() {
     drop(other);
     let wrong = identity(LISTENER + 1).1;
     let config = std::sync::Arc::new(plait_core::session::Config::new(
-        identity(1).0,
+        vec![Security::Noise(identity(1).0)],
         plait_core::limits::Budget::unlimited(),
     ));
     let protocols = std::sync::Arc::default();
-    pair.dialer.session = Session::dial(&config, &protocols, Some(wrong), [3; 32], pair.now).unwrap();
+    pair.dialer.session =
+        Session::new(&config, &protocols, Opening::Initiate, Some(wrong), fresh(3), pair.now).unwrap();
     pair.run();
-    let Some(Reason::Handshake(plait_core::noise::Error::PeerIdMismatch { expected, actual })) =
+    let Some(Reason::Handshake(secure::Error::PeerIdMismatch { expected, actual })) =
         closed(&pair.dialer.events)
     else {
         panic!("{:?}", pair.dialer.events);

@@ -13,8 +13,9 @@ use plait_core::limits::Budget;
 use plait_core::multistream::{ProtocolSet, encode_header, encode_message};
 use plait_core::mux::StreamId;
 use plait_core::noise::{Handshake, Sealer, StaticKeys};
-use plait_core::session::{Config, Event, NOISE, Session, YAMUX};
-use plait_core::testing::{DIALER, LISTENER, Link, Pair, identity};
+use plait_core::secure::Security;
+use plait_core::session::{Config, Event, Opening, Session};
+use plait_core::testing::{DIALER, LISTENER, Link, Pair, fresh, identity};
 use plait_core::time::Instant;
 use plait_fuzz::{Frame, Lengths, data_frame};
 
@@ -75,7 +76,7 @@ fn stranger(is_dialing: bool, is_greeted: bool, lengths: Lengths, bytes: &[u8]) 
     let mut wire = Vec::new();
     if is_greeted {
         encode_header(&mut wire);
-        encode_message(NOISE, &mut wire);
+        encode_message(noise::PROTOCOL, &mut wire);
     }
     wire.extend_from_slice(bytes);
     for piece in lengths.cut(&wire) {
@@ -124,7 +125,7 @@ fn insider(is_early: bool, steps: &[Step]) {
     if !is_early {
         let mut greeting = Vec::new();
         encode_header(&mut greeting);
-        encode_message(YAMUX, &mut greeting);
+        encode_message(yamux::PROTOCOL, &mut greeting);
         driver.receive_sealed(&mut sealer, &greeting);
     }
     for step in steps.iter().take(MOST_STEPS) {
@@ -193,13 +194,13 @@ fn insider(is_early: bool, steps: &[Step]) {
 
 /// The part of a peer with keys, up to its last handshake message.
 fn shake_hands(driver: &mut Driver, is_early: bool) -> Option<Sealer> {
-    let muxers = if is_early { vec![YAMUX.to_owned()] } else { Vec::new() };
+    let muxers = if is_early { vec![yamux::PROTOCOL.to_owned()] } else { Vec::new() };
     let (keys, _) = &*THEIRS;
     let expected = Some(OURS.1);
     let mut handshake = Handshake::initiator(keys, [7; 32], &muxers, expected).ok()?;
     let mut wire = Vec::new();
     encode_header(&mut wire);
-    encode_message(NOISE, &mut wire);
+    encode_message(noise::PROTOCOL, &mut wire);
     let agreement = wire.len();
     handshake.transmit(&mut wire);
     driver.receive(&wire);
@@ -225,12 +226,10 @@ impl Driver {
         let now = Instant::from_micros(1_000_000);
         let budget = Budget::new(16 << 20);
         let protocols = Arc::new(ProtocolSet::new([ECHO]).unwrap());
-        let config = Arc::new(Config::new(Arc::clone(&OURS.0), budget.clone()));
-        let session = if is_dialing {
-            Session::dial(&config, &protocols, Some(THEIRS.1), [9; 32], now).unwrap()
-        } else {
-            Session::accept(&config, &protocols, [9; 32], now)
-        };
+        let config = Arc::new(Config::new(vec![Security::Noise(Arc::clone(&OURS.0))], budget.clone()));
+        let (opening, expected) =
+            if is_dialing { (Opening::Initiate, Some(THEIRS.1)) } else { (Opening::Answer, None) };
+        let session = Session::new(&config, &protocols, opening, expected, fresh(9), now).unwrap();
         Self { session, now, budget, events: Vec::new(), streams: Vec::new(), is_over: false }
     }
 

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plait_core::limits::Budget;
-use plait_core::mux::MuxConfig;
-use plait_core::noise::StaticKeys;
+use plait_core::mux::{MuxConfig, Muxer};
+use plait_core::pnet::{KEY_LENGTH, NetworkKey};
 use plait_core::{multistream, session};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 use crate::buf::with_buffer;
-use crate::errors::{identity, protocol_name};
+use crate::errors::{network_file, protocol_name};
+use crate::security::Security;
 
 /// Bytes that all sessions of a host may hold for streams that are not read.
 #[pyclass(frozen, module = "plait._core._rust")]
@@ -67,12 +69,13 @@ impl ProtocolSet {
 #[pyclass(frozen, module = "plait._core._rust")]
 pub(crate) struct SessionConfig {
     pub(crate) config: Arc<session::Config>,
+    pub(crate) network: Option<NetworkKey>,
 }
 
 #[pymethods]
 impl SessionConfig {
     #[new]
-    #[pyo3(signature = (*, noise_secret, identity_key, identity_signature, budget, upgrade_timeout=10.0,
+    #[pyo3(signature = (*, security, muxers, budget, private_network=None, upgrade_timeout=10.0,
         negotiate_timeout=10.0, close_timeout=1.0, linger=30.0, keepalive_interval=30.0,
         keepalive_timeout=10.0, max_inbound_streams=1024, max_negotiating_streams=128,
         max_unacknowledged_streams=256, max_stream_window=16_777_216, max_buffered=67_108_864,
@@ -80,11 +83,10 @@ impl SessionConfig {
     // One keyword for each bound is the interface that Python sees.
     #[allow(clippy::too_many_arguments)]
     fn new(
-        py: Python<'_>,
-        noise_secret: &Bound<'_, PyAny>,
-        identity_key: &Bound<'_, PyAny>,
-        identity_signature: &Bound<'_, PyAny>,
+        security: Vec<PyRef<'_, Security>>,
+        muxers: Vec<String>,
         budget: &MemoryBudget,
+        private_network: Option<&Bound<'_, PyAny>>,
         upgrade_timeout: f64,
         negotiate_timeout: f64,
         close_timeout: f64,
@@ -98,10 +100,6 @@ impl SessionConfig {
         max_buffered: usize,
         send_buffer: usize,
     ) -> PyResult<Self> {
-        let secret = noise_key(noise_secret)?;
-        let identity_key = with_buffer(identity_key, <[u8]>::to_vec)?;
-        let signature = with_buffer(identity_signature, <[u8]>::to_vec)?;
-        let keys = StaticKeys::new(secret, identity_key, signature).map_err(|error| identity(py, &error))?;
         let mux = MuxConfig {
             max_inbound_streams,
             // The session accepts whatever it may as soon as it sees it, and bounds what it negotiates itself.
@@ -116,8 +114,10 @@ impl SessionConfig {
             linger: seconds(linger)?,
             ..MuxConfig::default()
         };
+        let network = private_network.map(network_key).transpose()?;
         let config = session::Config {
-            keys: Arc::new(keys),
+            security: security.iter().map(|each| each.security.clone()).collect(),
+            muxers: muxers.iter().map(|name| muxer(name)).collect(),
             mux: Arc::new(mux),
             budget: budget.budget.clone(),
             upgrade_timeout: seconds(upgrade_timeout)?,
@@ -125,14 +125,39 @@ impl SessionConfig {
             close_timeout: seconds(close_timeout)?,
             max_negotiating: max_negotiating_streams,
         };
-        Ok(Self { config: Arc::new(config) })
+        Ok(Self { config: Arc::new(config), network })
+    }
+
+    fn replace(&self, security: Vec<PyRef<'_, Security>>, muxers: Vec<String>) -> Self {
+        let mut config = (*self.config).clone();
+        config.security = security.iter().map(|each| each.security.clone()).collect();
+        config.muxers = muxers.iter().map(|name| muxer(name)).collect();
+        Self { config: Arc::new(config), network: self.network.clone() }
     }
 }
 
-/// 32 bytes of an X25519 secret.
-pub(crate) fn noise_key(secret: &Bound<'_, PyAny>) -> PyResult<[u8; 32]> {
-    with_buffer(secret, |bytes| <[u8; 32]>::try_from(bytes))?
-        .map_err(|_| PyValueError::new_err("an X25519 secret has 32 bytes"))
+#[pyfunction]
+pub(crate) fn parse_network_key<'py>(
+    py: Python<'py>,
+    file: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let key = with_buffer(file, NetworkKey::parse)?.map_err(|error| network_file(py, error))?;
+    Ok(PyBytes::new(py, key.as_bytes()))
+}
+
+#[pyfunction]
+pub(crate) fn format_network_key(key: &Bound<'_, PyAny>) -> PyResult<String> {
+    Ok(network_key(key)?.to_file())
+}
+
+fn network_key(key: &Bound<'_, PyAny>) -> PyResult<NetworkKey> {
+    with_buffer(key, |bytes| <[u8; KEY_LENGTH]>::try_from(bytes))?
+        .map(NetworkKey::new)
+        .map_err(|_| PyValueError::new_err("a network key has 32 bytes"))
+}
+
+fn muxer(name: &str) -> Muxer {
+    Muxer::named(name)
 }
 
 fn seconds(value: f64) -> PyResult<Duration> {

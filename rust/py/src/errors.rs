@@ -3,7 +3,8 @@
 use plait_core::mux::{self, StreamError, Violation};
 use plait_core::session::{self, Reason, Refusal, Stage};
 use plait_core::{
-    delimited as core_delimited, identity as core_identity, messages, multistream, noise, varint,
+    delimited as core_delimited, identity as core_identity, messages, multistream, noise, pnet, secure, tls,
+    varint,
 };
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
@@ -15,6 +16,7 @@ use crate::buf::with_buffer;
 mod class {
     use pyo3::import_exception;
 
+    import_exception!(plait.exceptions, ConfigError);
     import_exception!(plait.exceptions, ConnectionClosedError);
     import_exception!(plait.exceptions, ConnectionLostError);
     import_exception!(plait.exceptions, HandshakeError);
@@ -25,6 +27,7 @@ mod class {
     import_exception!(plait.exceptions, LocalProtocolError);
     import_exception!(plait.exceptions, NegotiationError);
     import_exception!(plait.exceptions, PeerIdMismatchError);
+    import_exception!(plait.exceptions, PrivateNetworkError);
     import_exception!(plait.exceptions, ProtocolNotSupportedError);
     import_exception!(plait.exceptions, RemoteProtocolError);
     import_exception!(plait.exceptions, StreamClosedError);
@@ -81,7 +84,13 @@ pub(crate) fn reason<'py>(py: Python<'py>, reason: &Reason) -> PyResult<Bound<'p
             with.set("stage", stage.as_str())?;
             with.make::<class::NegotiationError>(&format!("the {} failed: {error}", stage.as_str()))
         }
-        Reason::Handshake(noise::Error::PeerIdMismatch { expected, actual }) => {
+        Reason::OtherNetwork => {
+            with.set("stage", Stage::Security.as_str())?;
+            with.make::<class::PrivateNetworkError>(
+                "the peer is not in our private network: it has another key, or none",
+            )
+        }
+        Reason::Handshake(secure::Error::PeerIdMismatch { expected, actual }) => {
             let peer = |id: &core_identity::PeerId| {
                 py.import("plait.identity")?.getattr("PeerId")?.call1((id.as_bytes(),))
             };
@@ -91,7 +100,7 @@ pub(crate) fn reason<'py>(py: Python<'py>, reason: &Reason) -> PyResult<Bound<'p
         }
         Reason::Handshake(error) => {
             with.set("stage", Stage::Handshake.as_str())?;
-            with.make::<class::HandshakeError>(&format!("the Noise handshake failed: {error}"))
+            with.make::<class::HandshakeError>(&format!("the security handshake failed: {error}"))
         }
         Reason::Record(error) => {
             with.make::<class::ConnectionLostError>(&format!("the secure channel failed: {error}"))
@@ -136,10 +145,13 @@ pub(crate) fn command(py: Python<'_>, error: &session::Error) -> PyErr {
         session::Error::Closed | session::Error::Mux(mux::Error::GoingAway) => {
             with.make::<class::ConnectionClosedError>(&text)
         }
-        session::Error::NotEstablished | session::Error::Protocols(_) | session::Error::Handshake(_) => {
+        session::Error::Upgrade(why) => reason(py, why),
+        session::Error::NotEstablished | session::Error::Protocols(_) => {
             with.make::<class::LocalProtocolError>(&text)
         }
-        session::Error::Mux(mux::Error::IdsExhausted) => with.make::<class::LimitError>(&text),
+        session::Error::Mux(mux::Error::IdsExhausted | mux::Error::OnlyOneStream) => {
+            with.make::<class::LimitError>(&text)
+        }
         session::Error::Stream(StreamError::Reset { code }) => with
             .set("error_code", code)
             .and_then(|with| with.set("remote", true))
@@ -166,6 +178,11 @@ pub(crate) fn identity(py: Python<'_>, error: &core_identity::Error) -> PyErr {
     })
 }
 
+/// Credentials that cannot be made of what was given.
+pub(crate) fn credentials(py: Python<'_>, error: &tls::Error) -> PyErr {
+    raise(Keywords::new(py).make::<class::InvalidKeyError>(&error.to_string()))
+}
+
 /// A peer's message that cannot be read.
 pub(crate) fn message(py: Python<'_>, error: &messages::Error) -> PyErr {
     raise(Keywords::new(py).make::<class::RemoteProtocolError>(&error.to_string()))
@@ -188,6 +205,11 @@ pub(crate) fn delimited(py: Python<'_>, error: &SplitError) -> PyErr {
 /// A name that cannot be negotiated.
 pub(crate) fn protocol_name(py: Python<'_>, error: &multistream::InvalidProtocol) -> PyErr {
     raise(Keywords::new(py).make::<class::LocalProtocolError>(&error.to_string()))
+}
+
+/// A file that holds no network key.
+pub(crate) fn network_file(py: Python<'_>, error: pnet::InvalidKey) -> PyErr {
+    raise(Keywords::new(py).make::<class::ConfigError>(&error.to_string()))
 }
 
 /// A peer id given by Python.
@@ -232,12 +254,13 @@ fn every_reason() -> Vec<Reason> {
         Reason::UpgradeTimeout(stage),
         Reason::NothingInCommon { stage, ours: vec!["/a".to_owned()] },
         Reason::Negotiation { stage, error: multistream::Error::Length(varint::Error::TooLong) },
-        Reason::Handshake(noise::Error::Decryption),
-        Reason::Record(noise::Error::Decryption),
+        Reason::OtherNetwork,
+        Reason::Handshake(noise::Error::Decryption.into()),
+        Reason::Record(noise::Error::Decryption.into()),
         Reason::Violation(Violation::StreamZero),
     ];
     if let (Ok(expected), Ok(actual)) = (peer(1), peer(2)) {
-        all.push(Reason::Handshake(noise::Error::PeerIdMismatch { expected, actual }));
+        all.push(Reason::Handshake(secure::Error::PeerIdMismatch { expected, actual }));
     }
     all
 }
@@ -255,10 +278,11 @@ fn every_command() -> Vec<session::Error> {
     vec![
         session::Error::Closed,
         session::Error::NotEstablished,
-        session::Error::Handshake(noise::Error::Ended),
+        session::Error::Upgrade(Reason::NothingInCommon { stage: Stage::Security, ours: vec![] }),
         session::Error::Protocols(multistream::InvalidProtocol::NoCandidate),
         session::Error::Mux(mux::Error::IdsExhausted),
         session::Error::Mux(mux::Error::GoingAway),
+        session::Error::Mux(mux::Error::OnlyOneStream),
         session::Error::Stream(StreamError::Reset { code: 7 }),
         session::Error::Stream(StreamError::Closed),
         session::Error::Stream(StreamError::Unknown),

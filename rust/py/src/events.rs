@@ -29,23 +29,23 @@ pub(crate) struct Established {
 #[pymethods]
 impl Established {
     #[getter]
-    fn remote_peer<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, self.agreed.remote_peer.as_bytes())
+    fn remote_peer<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
+        self.agreed.remote.as_ref().map(|remote| PyBytes::new(py, remote.peer.as_bytes()))
     }
 
     #[getter]
-    fn remote_public_key<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.agreed.remote_key.encode())
+    fn remote_public_key<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
+        self.agreed.remote.as_ref().map(|remote| PyBytes::new(py, &remote.key.encode()))
     }
 
     #[getter]
-    fn security(&self) -> &'static str {
-        self.agreed.security
+    fn security(&self) -> &str {
+        &self.agreed.security
     }
 
     #[getter]
-    fn muxer(&self) -> &'static str {
-        self.agreed.muxer
+    fn muxer(&self) -> &str {
+        &self.agreed.muxer
     }
 
     #[getter]

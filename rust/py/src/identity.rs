@@ -1,12 +1,10 @@
 //! Keys and peer ids.
 
 use plait_core::identity::{KeyType, PeerId, PublicKey};
-use plait_core::noise::StaticKeys;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::buf::with_buffer;
-use crate::config::noise_key;
 use crate::errors::identity;
 
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -14,8 +12,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(encode_public_key, module)?)?;
     module.add_function(wrap_pyfunction!(peer_id_from_public_key, module)?)?;
     module.add_function(wrap_pyfunction!(check_peer_id, module)?)?;
-    module.add_function(wrap_pyfunction!(verify, module)?)?;
-    module.add_function(wrap_pyfunction!(noise_signed_message, module)?)
+    module.add_function(wrap_pyfunction!(verify, module)?)
 }
 
 #[pyfunction]
@@ -65,16 +62,6 @@ fn verify(
     })?
 }
 
-/// What an identity has to sign so that the Noise key of this secret is believed to be its own.
-#[pyfunction]
-fn noise_signed_message<'py>(
-    py: Python<'py>,
-    noise_secret: &Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, PyBytes>> {
-    let public = StaticKeys::public_of(&noise_key(noise_secret)?);
-    Ok(PyBytes::new(py, &StaticKeys::signed_message(&public)))
-}
-
-fn public_key(protobuf: &Bound<'_, PyAny>) -> PyResult<PublicKey> {
+pub(crate) fn public_key(protobuf: &Bound<'_, PyAny>) -> PyResult<PublicKey> {
     with_buffer(protobuf, PublicKey::decode)?.map_err(|error| identity(protobuf.py(), &error))
 }

@@ -10,6 +10,8 @@ mod events;
 mod files;
 mod identity;
 mod messages;
+mod random;
+mod security;
 mod session;
 
 use pyo3::prelude::*;
@@ -21,10 +23,13 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<config::MemoryBudget>()?;
     module.add_class::<config::ProtocolSet>()?;
     module.add_class::<config::SessionConfig>()?;
+    module.add_class::<security::Security>()?;
     module.add_class::<session::Session>()?;
     events::register(module)?;
     identity::register(module)?;
     messages::register(module)?;
     files::register(module)?;
+    module.add_function(wrap_pyfunction!(config::parse_network_key, module)?)?;
+    module.add_function(wrap_pyfunction!(config::format_network_key, module)?)?;
     module.add_function(wrap_pyfunction!(errors::every_error, module)?)
 }

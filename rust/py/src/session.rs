@@ -1,20 +1,23 @@
 //! The session, verb by verb.
 
 use std::cell::RefCell;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use plait_core::buffer;
 use plait_core::mux::{Available, StreamId};
-use plait_core::session::{self, Event};
+use plait_core::pnet::Veil;
+use plait_core::secure::Fresh;
+use plait_core::session::{self, Event, Opening};
 use plait_core::time::Instant;
-use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
-use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::buf::{ReceiveBuffer, new_bytes, with_buffer, with_writable};
 use crate::config::{ProtocolSet, SessionConfig};
 use crate::errors::{self, command};
 use crate::events;
+use crate::random::random;
 
 /// One connection without its socket: secure channel and muxer behind one set of verbs.
 #[pyclass(module = "plait._core._rust")]
@@ -27,23 +30,33 @@ pub(crate) struct Session {
 #[pymethods]
 impl Session {
     #[staticmethod]
+    #[pyo3(signature = (config, protocols, expected_peer, now, *, contend = false))]
     fn dial(
         py: Python<'_>,
         config: &SessionConfig,
         protocols: &ProtocolSet,
         expected_peer: Option<&Bound<'_, PyAny>>,
         now: f64,
+        contend: bool,
     ) -> PyResult<Self> {
-        let expected = expected_peer.map(errors::peer_id).transpose()?;
-        let session = session::Session::dial(&config.config, &protocols.names, expected, random()?, at(now)?)
-            .map_err(|error| command(py, &error))?;
-        Ok(Self { session, events: Vec::new() })
+        let opening = if contend {
+            Opening::Contend { number: u64::from_le_bytes(random()?) }
+        } else {
+            Opening::Initiate
+        };
+        Self::new(py, config, protocols, opening, expected_peer, now)
     }
 
     #[staticmethod]
-    fn accept(config: &SessionConfig, protocols: &ProtocolSet, now: f64) -> PyResult<Self> {
-        let session = session::Session::accept(&config.config, &protocols.names, random()?, at(now)?);
-        Ok(Self { session, events: Vec::new() })
+    #[pyo3(signature = (config, protocols, now, *, expected_peer = None))]
+    fn accept(
+        py: Python<'_>,
+        config: &SessionConfig,
+        protocols: &ProtocolSet,
+        now: f64,
+        expected_peer: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        Self::new(py, config, protocols, Opening::Answer, expected_peer, now)
     }
 
     // ---- in
@@ -243,6 +256,28 @@ impl Session {
     }
 }
 
+impl Session {
+    fn new(
+        py: Python<'_>,
+        config: &SessionConfig,
+        protocols: &ProtocolSet,
+        opening: Opening,
+        expected_peer: Option<&Bound<'_, PyAny>>,
+        now: f64,
+    ) -> PyResult<Self> {
+        let expected = expected_peer.map(errors::peer_id).transpose()?;
+        let fresh = Fresh { seed: random()?, unix_time: unix_time() };
+        let (names, now) = (&protocols.names, at(now)?);
+        let session = session::Session::new(&config.config, names, opening, expected, fresh, now)
+            .map_err(|error| command(py, &error))?;
+        let session = match &config.network {
+            Some(key) => session.behind(Veil::new(key.clone(), random()?)),
+            None => session,
+        };
+        Ok(Self { session, events: Vec::new() })
+    }
+}
+
 thread_local! {
     /// Where records are built before they become `bytes`: one for all sessions of a thread, so that an
     /// idle connection owns none.
@@ -259,12 +294,9 @@ fn at(now: f64) -> PyResult<Instant> {
     }
 }
 
-fn random() -> PyResult<[u8; 32]> {
-    let mut bytes = [0; 32];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_| PyOSError::new_err("the system has no random numbers"))?;
-    Ok(bytes)
+/// The system's clock, for the validity of certificates. Before 1970 nothing is valid.
+pub(crate) fn unix_time() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 const MICROS: f64 = 1e6;

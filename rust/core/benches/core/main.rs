@@ -4,6 +4,7 @@ mod frames;
 mod multistream;
 mod records;
 mod sessions;
+mod tls;
 mod varint;
 mod wire;
 

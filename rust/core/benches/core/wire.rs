@@ -6,8 +6,9 @@ use plait_core::identity::PeerId;
 use plait_core::limits::Budget;
 use plait_core::multistream::ProtocolSet;
 use plait_core::mux::StreamId;
-use plait_core::session::{Config, Event, Session};
-use plait_core::testing::{DIALER, LISTENER, identity};
+use plait_core::secure::Security;
+use plait_core::session::{Config, Event, Opening, Session};
+use plait_core::testing::{DIALER, LISTENER, fresh, identity};
 use plait_core::time::Instant;
 
 /// What both sides speak.
@@ -29,8 +30,8 @@ impl Hosts {
         let (dialing_keys, _) = identity(DIALER);
         let (listening_keys, listening_peer) = identity(LISTENER);
         Self {
-            dialer: Arc::new(Config::new(dialing_keys, Budget::unlimited())),
-            listener: Arc::new(Config::new(listening_keys, Budget::unlimited())),
+            dialer: Arc::new(Config::new(vec![Security::Noise(dialing_keys)], Budget::unlimited())),
+            listener: Arc::new(Config::new(vec![Security::Noise(listening_keys)], Budget::unlimited())),
             listening_peer,
             protocols: Arc::new(ProtocolSet::new([ECHO]).unwrap()),
         }
@@ -40,9 +41,12 @@ impl Hosts {
     pub(crate) fn connect(&self) -> Wire {
         let now = Instant::from_micros(1_000_000);
         let expected = Some(self.listening_peer);
+        let session = |config, opening, expected, seed| {
+            Session::new(config, &self.protocols, opening, expected, fresh(seed), now).unwrap()
+        };
         let mut wire = Wire {
-            dialer: Session::dial(&self.dialer, &self.protocols, expected, [7; 32], now).unwrap(),
-            listener: Session::accept(&self.listener, &self.protocols, [9; 32], now),
+            dialer: session(&self.dialer, Opening::Initiate, expected, 7),
+            listener: session(&self.listener, Opening::Answer, None, 9),
             now,
             segment: Vec::with_capacity(2 * SEGMENT),
             events: Vec::new(),

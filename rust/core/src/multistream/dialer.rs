@@ -21,6 +21,8 @@ use super::{Error, InvalidProtocol, MAX_ROUNDS};
 pub struct Dialer {
     protocols: Box<[String]>,
     reader: MessageReader,
+    /// The header is still to be sent.
+    owes_header: bool,
     state: State,
     /// Index of the protocol that the next answer is about.
     candidate: usize,
@@ -43,14 +45,22 @@ impl Dialer {
             return Err(InvalidProtocol::TooManyCandidates { count: protocols.len() });
         }
         protocols.iter().try_for_each(|protocol| check_protocol(protocol))?;
-        Ok(Self {
-            protocols: protocols.into_boxed_slice(),
-            reader: MessageReader::default(),
-            state: State::AwaitHeader,
-            candidate: 0,
-            proposed: 0,
-            repeated_headers: 0,
-        })
+        Ok(Self::at(State::AwaitHeader, protocols.into_boxed_slice(), 0))
+    }
+
+    /// Goes on behind the headers, which both sides have sent, and behind `proposed` proposals.
+    pub(super) fn greeted(protocols: Box<[String]>, proposed: usize) -> Self {
+        Self::at(State::AwaitAnswer, protocols, proposed)
+    }
+
+    pub(super) fn into_protocols(self) -> Box<[String]> {
+        self.protocols
+    }
+
+    fn at(state: State, protocols: Box<[String]>, proposed: usize) -> Self {
+        let reader = MessageReader::default();
+        let owes_header = matches!(state, State::AwaitHeader);
+        Self { protocols, reader, owes_header, state, candidate: 0, proposed, repeated_headers: 0 }
     }
 
     /// Takes what the peer sent: how many of the bytes belonged to the negotiation, and how it stands.
@@ -75,7 +85,7 @@ impl Dialer {
     /// Appends what is to be sent now: at first the header and the first proposal together, later the
     /// next proposal after a refusal, otherwise nothing.
     pub fn transmit(&mut self, out: &mut Vec<u8>) {
-        if self.proposed == 0 {
+        if std::mem::take(&mut self.owes_header) {
             encode_header(out);
         }
         // More than one only if a peer refused what it had not yet seen: it gets the same bytes as if it had waited.
@@ -114,7 +124,13 @@ impl Dialer {
     fn advance(&mut self, rest: &mut &[u8]) -> Result<Progress, Error> {
         loop {
             match self.state {
-                State::AwaitHeader | State::AwaitAnswer => {}
+                State::AwaitHeader => {
+                    if !self.reader.header(rest)? {
+                        return Ok(Progress::Pending);
+                    }
+                    self.state = State::AwaitAnswer;
+                }
+                State::AwaitAnswer => {}
                 State::Agreed => return Ok(Progress::Agreed(self.candidate)),
                 State::Refused => return Ok(Progress::Refused),
                 State::Failed(error) => return Err(error),
@@ -126,8 +142,6 @@ impl Dialer {
 
     fn after(&mut self, message: Message<'_>) -> Result<State, Error> {
         match (self.state, message) {
-            (State::AwaitHeader, Message::Header) => Ok(State::AwaitAnswer),
-            (State::AwaitHeader, _) => Err(Error::HeaderExpected),
             // A listener that sends its header unasked and then also answers ours as just another word.
             (State::AwaitAnswer, Message::Header) if self.repeated_headers < MAX_ROUNDS => {
                 self.repeated_headers += 1;
@@ -141,7 +155,9 @@ impl Dialer {
             (State::AwaitAnswer, Message::NotAvailable) => Ok(State::Refused),
             (State::AwaitAnswer, Message::Protocol(name)) if name == self.candidate() => Ok(State::Agreed),
             (State::AwaitAnswer, Message::Protocol(_) | Message::List) => Err(Error::UnexpectedAnswer),
-            (ended @ (State::Agreed | State::Refused | State::Failed(_)), _) => Ok(ended),
+            (ended @ (State::AwaitHeader | State::Agreed | State::Refused | State::Failed(_)), _) => {
+                Ok(ended)
+            }
         }
     }
 }

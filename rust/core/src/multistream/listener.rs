@@ -25,7 +25,22 @@ impl Listener {
     /// Waits for the header of a dialer.
     #[must_use]
     pub fn new() -> Self {
-        Self { reader: MessageReader::default(), state: State::AwaitHeader, rounds: 0 }
+        Self::at(State::AwaitHeader)
+    }
+
+    /// Goes on behind the headers, which both sides have sent.
+    pub(super) fn greeted() -> Self {
+        Self::at(State::AwaitProposal)
+    }
+
+    fn at(state: State) -> Self {
+        Self { reader: MessageReader::default(), state, rounds: 0 }
+    }
+
+    /// Proposals were refused, and nothing was agreed on.
+    #[must_use]
+    pub const fn has_refused(&self) -> bool {
+        matches!(self.state, State::AwaitAnother)
     }
 
     /// Takes what the dialer sent and appends the answers to `out`: how many of the bytes belonged to
@@ -62,7 +77,14 @@ impl Listener {
     ) -> Result<Option<String>, Error> {
         loop {
             match self.state {
-                State::AwaitHeader | State::AwaitProposal | State::AwaitAnother => {}
+                State::AwaitHeader => {
+                    if !self.reader.header(rest)? {
+                        return Ok(None);
+                    }
+                    encode_header(out);
+                    self.state = State::AwaitProposal;
+                }
+                State::AwaitProposal | State::AwaitAnother => {}
                 State::Agreed => return Ok(None),
                 State::Failed(error) => return Err(error),
             }
@@ -88,24 +110,18 @@ impl Listener {
         out: &mut Vec<u8>,
     ) -> Result<Option<String>, Error> {
         match (self.state, message) {
-            (State::AwaitHeader, Message::Header) => {
-                self.state = State::AwaitProposal;
-                encode_header(out);
-                Ok(None)
-            }
-            (State::AwaitHeader, _) => Err(Error::HeaderExpected),
-            // The payload of a refused protocol can by chance be a message. Whether it came before our
-            // `na` did depends on how the bytes were split, so this is as strict with every dialer.
-            (State::AwaitAnother, Message::List | Message::NotAvailable) => Err(Error::AfterRefusal),
-            (State::AwaitAnother, Message::Protocol(name)) if !name.starts_with('/') => {
-                Err(Error::AfterRefusal)
-            }
             (State::AwaitProposal | State::AwaitAnother, Message::Protocol(name))
                 if supported.supports(name) =>
             {
                 self.state = State::Agreed;
                 encode_message(name, out);
                 Ok(Some(name.to_owned()))
+            }
+            // The payload of a refused protocol can by chance be a message. Whether it came before our
+            // `na` did depends on how the bytes were split, so this is as strict with every dialer.
+            (State::AwaitAnother, Message::NotAvailable) => Err(Error::AfterRefusal),
+            (State::AwaitAnother, Message::Protocol(name)) if !name.starts_with('/') => {
+                Err(Error::AfterRefusal)
             }
             (State::AwaitProposal | State::AwaitAnother, _) if self.rounds == MAX_ROUNDS => {
                 Err(Error::TooManyRounds)
@@ -123,7 +139,7 @@ impl Listener {
                 }
                 Ok(None)
             }
-            (State::Agreed | State::Failed(_), _) => Ok(None),
+            (State::AwaitHeader | State::Agreed | State::Failed(_), _) => Ok(None),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::{delimited, varint};
 
 /// Appends the message that each side sends first.
 pub fn encode_header(out: &mut Vec<u8>) {
-    encode_message(HEADER, out);
+    out.extend_from_slice(ENCODED_HEADER);
 }
 
 /// Appends one message. A `text` over [`MAX_MESSAGE_BYTES`] less one, or with a newline, gives bytes
@@ -84,6 +84,23 @@ impl MessageReader {
         Ok(None)
     }
 
+    /// Takes the header off the front of `input`; `false` when it is not all there yet. Whoever begins with
+    /// anything else speaks another protocol, and is told from the first byte on: the rest may never come.
+    pub(super) fn header(&mut self, input: &mut &[u8]) -> Result<bool, Error> {
+        let missing = ENCODED_HEADER.get(self.partial.len()..).unwrap_or_default();
+        let (begun, rest) = input.split_at(input.len().min(missing.len()));
+        if !missing.starts_with(begun) {
+            return Err(Error::HeaderExpected);
+        }
+        *input = rest;
+        if begun.len() == missing.len() {
+            drop(mem::take(&mut self.partial));
+            return Ok(true);
+        }
+        self.partial.extend_from_slice(begun);
+        Ok(false)
+    }
+
     fn complete(&mut self, input: &mut &[u8]) -> Result<Option<Vec<u8>>, Error> {
         let held = self.partial.len();
         let more = input.len().min(MAX_ENCODED_BYTES.saturating_sub(held));
@@ -106,6 +123,9 @@ fn without_newline(body: &[u8]) -> Result<&[u8], Error> {
 
 /// Name and version of the negotiation itself; there never was another version.
 pub const HEADER: &str = "/multistream/1.0.0";
+
+/// [`HEADER`] as a message.
+const ENCODED_HEADER: &[u8] = b"\x13/multistream/1.0.0\n";
 
 /// Most bytes in a message, newline included and length excluded: what go and js take.
 pub const MAX_MESSAGE_BYTES: usize = 1024;

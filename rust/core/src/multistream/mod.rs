@@ -16,11 +16,13 @@ mod dialer;
 mod listener;
 mod message;
 mod protocol_set;
+mod simultaneous;
 
 pub use dialer::{Dialer, Progress};
 pub use listener::Listener;
 pub use message::{HEADER, MAX_MESSAGE_BYTES, encode_header, encode_message};
 pub use protocol_set::{InvalidProtocol, MAX_PROTOCOL_BYTES, ProtocolSet, Supported};
+pub use simultaneous::{Decision, SIMULTANEOUS, Simultaneous};
 
 use crate::{delimited, varint};
 
@@ -54,6 +56,9 @@ pub enum Error {
     /// The peer would go on for ever.
     #[error("negotiation takes more than {MAX_ROUNDS} rounds")]
     TooManyRounds,
+    /// Two dialers met and drew the same number.
+    #[error("both sides of a simultaneous open drew the same number")]
+    Tie,
     /// After our `na` came something that is no proposal.
     ///
     /// Most likely data that a dialer, sure of its protocol, had sent behind the proposal. That is

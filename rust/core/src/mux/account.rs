@@ -49,6 +49,11 @@ impl Account {
         self.outbound = self.outbound - before + after;
     }
 
+    /// All queues together hold this much memory; for who has so few that they are simply asked.
+    pub(super) fn hold(&mut self, inbound: usize, outbound: usize) {
+        (self.inbound, self.outbound) = (inbound, outbound);
+    }
+
     /// Promises `more` bytes of receive window to the peer, if the bounds allow it.
     pub(super) fn try_grow(&mut self, more: usize) -> bool {
         let Some(growth) = self.growth.checked_add(more).filter(|&sum| sum <= self.max_inbound) else {

@@ -17,6 +17,12 @@ pub struct MuxConfig {
     /// The largest receive window of one stream, in bytes. 16 MiB fill 1 Gbit/s at 130 ms, and
     /// it is where go and js stop as well.
     pub max_stream_window: u32,
+    /// Where the wire has no credit: bytes of one stream that nobody has read yet. Over it the driver
+    /// stops reading the socket. The largest message of mplex, and four segments from the socket,
+    /// so that a reader which is only a turn late stops nobody.
+    pub max_stream_unread: usize,
+    /// How long a stream of mplex may hold up its connection before it is reset. As go does.
+    pub stall_timeout: Duration,
     /// Memory for received bytes that nobody has read yet, and window growth, of the connection, in
     /// bytes. Over it the driver stops reading the socket. 64 MiB = 256 streams full to the first window.
     pub max_buffered_in: usize,
@@ -61,6 +67,8 @@ impl Default for MuxConfig {
             max_unaccepted_streams: 256,
             max_unacknowledged_streams: 256,
             max_stream_window: 16 << 20,
+            max_stream_unread: 1 << 20,
+            stall_timeout: Duration::from_secs(5),
             max_buffered_in: 64 << 20,
             max_buffered_out: 64 << 20,
             send_buffer: 256 << 10,

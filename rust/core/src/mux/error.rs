@@ -1,6 +1,7 @@
 //! What goes wrong in a multiplexer: by us, by one stream, by the peer.
 
 use super::codes;
+use crate::varint;
 
 /// Why no stream can be opened any more on this connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -11,6 +12,9 @@ pub enum Error {
     /// One of the ends said go-away, or the peer broke the protocol.
     #[error("the connection is going away")]
     GoingAway,
+    /// There is no multiplexer: the connection is one stream, and it exists already.
+    #[error("a connection without a multiplexer has one stream only")]
+    OnlyOneStream,
 }
 
 /// Why a stream cannot be read or written.
@@ -30,8 +34,8 @@ pub enum StreamError {
     Unknown,
 }
 
-/// How the peer broke the protocol. The connection is over, a go-away with [`Violation::code`] is
-/// queued.
+/// How the peer broke the protocol. The connection is over; where the protocol has a go-away, one
+/// with [`Violation::code`] is queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
     /// A frame of a version that is not 0.
@@ -48,7 +52,7 @@ pub enum Violation {
     WrongParity(u32),
     /// The peer opened a stream that is open.
     #[error("the peer opened stream {0} twice")]
-    DuplicateStream(u32),
+    DuplicateStream(u64),
     /// More data than the window had room for.
     #[error("{length} bytes for stream {stream} with a window of {window}")]
     WindowExceeded {
@@ -67,6 +71,15 @@ pub enum Violation {
         /// The credit that was given in bytes.
         credit: u32,
     },
+    /// An mplex header that is not made of varints.
+    #[error("a malformed header: {0}")]
+    Header(varint::Error),
+    /// An mplex message with the one flag that means nothing.
+    #[error("a message with flag 7, which does not exist")]
+    UnknownFlag,
+    /// An mplex message that is longer than the protocol allows.
+    #[error("a message of {0} bytes, more than 1 MiB")]
+    MessageTooLong(u64),
     /// The peer opens and resets streams faster than anything honest.
     #[error("the peer resets too many of its streams")]
     TooManyResets,
@@ -82,7 +95,7 @@ pub enum Violation {
 }
 
 impl Violation {
-    /// The code of the go-away that answers it.
+    /// The code of the go-away that answers it, or would if the protocol had one.
     #[must_use]
     pub const fn code(self) -> u32 {
         match self {
@@ -93,7 +106,10 @@ impl Violation {
             | Self::DuplicateStream(_)
             | Self::WindowExceeded { .. }
             | Self::CreditOverflow { .. } => codes::connection::YAMUX_PROTOCOL_ERROR,
-            Self::TooManyResets
+            Self::Header(_)
+            | Self::UnknownFlag
+            | Self::MessageTooLong(_)
+            | Self::TooManyResets
             | Self::TooManyEmptyFrames
             | Self::TooManyIgnoredFrames
             | Self::TooManyFramesAfterFin => codes::connection::PROTOCOL_VIOLATION,

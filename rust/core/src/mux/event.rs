@@ -15,6 +15,8 @@ pub enum MuxEvent {
     Writable(StreamId),
     /// The peer reset a stream. It stays until it is released: writes fail, and reads too unless
     /// the peer had ended its direction before, for then what it sent is complete.
+    ///
+    /// A stream that held its connection up comes here as well, reset by us, with nothing to read.
     Reset {
         /// The stream.
         id: StreamId,
@@ -70,6 +72,8 @@ pub struct Stats {
     pub streams_opened: u64,
     /// Streams that the peer reset.
     pub resets_received: u64,
+    /// Streams that were reset because they held their connection up.
+    pub streams_given_up: u64,
     /// Pings of the peer that were answered.
     pub pings_received: u64,
     /// Frames for streams that did not exist.

@@ -1,19 +1,30 @@
 //! Stream multiplexers: many streams over one ordered, reliable byte channel.
 //!
 //! Here are the words that every multiplexer shares: roles, ids, limits, events, errors and the
-//! arithmetic of windows. [`yamux`] is the one that is spoken.
+//! arithmetic of windows; and what several of them do alike. [`yamux`] is the one to use, [`mplex`]
+//! is for peers that know nothing else, and [`single`] stands where there is none.
 
+mod abuse;
 mod account;
 pub mod codes;
 mod config;
 mod error;
 mod event;
+mod linger;
+pub mod mplex;
+mod muxer;
+mod page;
+mod schedule;
+pub mod single;
+mod state;
+mod table;
 mod window;
 pub mod yamux;
 
 pub use config::MuxConfig;
 pub use error::{Error, StreamError, Violation};
 pub use event::{Available, MuxEvent, Stats};
+pub use muxer::{Mux, Muxer};
 
 /// Which end of the connection this is, as far as stream ids go.
 ///

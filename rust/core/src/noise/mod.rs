@@ -26,6 +26,9 @@ pub use static_keys::StaticKeys;
 use crate::identity::{self, PeerId};
 use crate::messages;
 
+/// The id that multistream-select proposes.
+pub const PROTOCOL: &str = "/noise";
+
 /// The length in front of each message, big-endian.
 pub const LENGTH_PREFIX: usize = 2;
 

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::limits::Budget;
-use crate::mux::MuxConfig;
-use crate::noise::StaticKeys;
+use crate::mux::{MuxConfig, Muxer};
+use crate::secure::Security;
 
 /// The identity and the bounds of a host's sessions. Made once, shared by all of them.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The Noise static key with the identity that vouches for it: one signature per host.
-    pub keys: Arc<StaticKeys>,
+    /// The security protocols in order of preference, at least one.
+    pub security: Vec<Security>,
+    /// The muxers in order of preference, at least one.
+    pub muxers: Vec<Muxer>,
     /// The muxer's bounds.
     pub mux: Arc<MuxConfig>,
     /// Bytes that all sessions of the host may hold for streams that nobody reads.
@@ -28,11 +30,12 @@ pub struct Config {
 }
 
 impl Config {
-    /// The defaults of every bound, for a host with these keys.
+    /// The defaults of every bound, for a host that speaks these protocols and yamux.
     #[must_use]
-    pub fn new(keys: Arc<StaticKeys>, budget: Budget) -> Self {
+    pub fn new(security: Vec<Security>, budget: Budget) -> Self {
         Self {
-            keys,
+            security,
+            muxers: vec![Muxer::Yamux],
             // The session accepts streams as soon as it sees them, and bounds what it negotiates by itself.
             mux: Arc::new(MuxConfig {
                 max_unaccepted_streams: MuxConfig::default().max_inbound_streams,
@@ -45,4 +48,18 @@ impl Config {
             max_negotiating: 128,
         }
     }
+}
+
+/// How the two sides of a new connection share the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// We begin every negotiation. What a dialer does, and one of two that punched a hole.
+    Initiate,
+    /// We wait for the other side to begin. What a listener does, and the other of the two.
+    Answer,
+    /// Both may think that they begin: the simultaneous-open extension decides, by the higher number.
+    Contend {
+        /// Random.
+        number: u64,
+    },
 }

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use crate::identity::{PeerId, PublicKey};
-use crate::multistream;
 use crate::mux::{StreamId, Violation};
-use crate::noise;
+use crate::secure::Remote;
+use crate::{multistream, secure};
 
 /// Something that happened; given in the order in which it did.
 #[derive(Debug)]
@@ -55,14 +54,13 @@ pub enum Event {
 /// What the upgrade agreed on.
 #[derive(Debug)]
 pub struct Established {
-    /// The peer, as its key says; checked against the expected one.
-    pub remote_peer: PeerId,
-    /// The key that signed the peer's handshake.
-    pub remote_key: PublicKey,
+    /// The peer, as its key says; checked against the expected one. `None` under a foreign security
+    /// protocol: nobody is authenticated yet, and the one raw stream is for whoever speaks that protocol.
+    pub remote: Option<Remote>,
     /// The protocol id of the secure channel.
-    pub security: &'static str,
-    /// The protocol id of the muxer.
-    pub muxer: &'static str,
+    pub security: String,
+    /// The protocol id of the muxer; empty when there is none yet.
+    pub muxer: String,
     /// The muxer came inside the security handshake.
     pub early_muxer: bool,
     /// How often we had to wait for the peer, not counting the transport's own handshake.
@@ -142,10 +140,12 @@ pub enum Reason {
         /// What was wrong with them.
         error: multistream::Error,
     },
+    /// In a private network, the peer's first bytes were noise: it has another key, or none.
+    OtherNetwork,
     /// The handshake failed, a wrong peer included.
-    Handshake(noise::Error),
+    Handshake(secure::Error),
     /// A record could not be opened, or none can be sealed any more.
-    Record(noise::Error),
+    Record(secure::Error),
     /// The peer broke the muxer's rules.
     Violation(Violation),
 }

@@ -18,19 +18,20 @@ mod config;
 mod event;
 mod negotiation;
 mod sealed;
+mod selection;
 mod upgrade;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use config::Config;
+pub use config::{Config, Opening};
 pub use event::{Established, Event, Reason, Refusal, Stage};
-pub use upgrade::{NOISE, YAMUX};
 
 use crate::identity::PeerId;
 use crate::multistream::{self, Dialer, ProtocolSet};
-use crate::mux::{self, Available, Role, Stats, StreamError, StreamId};
-use crate::noise;
+use crate::mux::{self, Available, Stats, StreamError, StreamId};
+use crate::pnet::Veil;
+use crate::secure::Fresh;
 use crate::time::Instant;
 use sealed::Sealed;
 use upgrade::Upgrade;
@@ -38,9 +39,10 @@ use upgrade::Upgrade;
 /// One connection: upgrade, secure channel and muxer, fused.
 #[derive(Debug)]
 pub struct Session {
-    role: Role,
     config: Arc<Config>,
     protocols: Arc<ProtocolSet>,
+    /// Under everything else, in a private network.
+    veil: Option<Box<Veil>>,
     layer: Layer,
     life: Life,
     /// Waits for the peer during the upgrade; `true` from our sending to its answer.
@@ -90,9 +92,9 @@ pub enum Error {
     /// The upgrade is not finished.
     #[error("the connection is not established")]
     NotEstablished,
-    /// The handshake cannot begin.
-    #[error(transparent)]
-    Handshake(#[from] noise::Error),
+    /// The upgrade cannot begin: no protocols, or no first message.
+    #[error("the upgrade cannot begin: {0:?}")]
+    Upgrade(Reason),
     /// The protocols cannot be proposed.
     #[error(transparent)]
     Protocols(#[from] multistream::InvalidProtocol),
@@ -105,49 +107,36 @@ pub enum Error {
 }
 
 impl Session {
-    /// The dialer's side. `ephemeral` are 32 random bytes, used once.
+    /// A new connection, upgraded in the way that `opening` says.
+    /// With `expected`, anybody else at the other end is an error.
     ///
     /// # Errors
-    /// The first handshake message could not be made.
-    pub fn dial(
+    /// Nothing to propose, or the first handshake message could not be made.
+    pub fn new(
         config: &Arc<Config>,
         protocols: &Arc<ProtocolSet>,
+        opening: Opening,
         expected: Option<PeerId>,
-        ephemeral: [u8; 32],
+        fresh: Fresh,
         now: Instant,
     ) -> Result<Self, Error> {
-        let upgrade = Upgrade::dial(&config.keys, ephemeral, expected)?;
-        Ok(Self::new(Role::Client, config, protocols, upgrade, now))
-    }
-
-    /// The listener's side. `ephemeral` are 32 random bytes, used once.
-    #[must_use]
-    pub fn accept(
-        config: &Arc<Config>,
-        protocols: &Arc<ProtocolSet>,
-        ephemeral: [u8; 32],
-        now: Instant,
-    ) -> Self {
-        let upgrade = Upgrade::accept(&config.keys, ephemeral);
-        Self::new(Role::Server, config, protocols, upgrade, now)
-    }
-
-    fn new(
-        role: Role,
-        config: &Arc<Config>,
-        protocols: &Arc<ProtocolSet>,
-        upgrade: Upgrade,
-        now: Instant,
-    ) -> Self {
-        Self {
-            role,
+        let upgrade = Upgrade::begin(config, opening, expected, fresh).map_err(Error::Upgrade)?;
+        Ok(Self {
             config: Arc::clone(config),
             protocols: Arc::clone(protocols),
+            veil: None,
             layer: Layer::Clear(Box::new(upgrade)),
             life: Life::Upgrading { deadline: now + config.upgrade_timeout },
             flight: false,
             round_trips: 0,
-        }
+        })
+    }
+
+    /// The same in a private network. Whoever has another key, or none, sees only noise and is told nothing.
+    #[must_use]
+    pub fn behind(mut self, veil: Veil) -> Self {
+        self.veil = Some(Box::new(veil));
+        self
     }
 
     // ---- in
@@ -160,11 +149,19 @@ impl Session {
         if std::mem::take(&mut self.flight) {
             self.round_trips += 1;
         }
+        if let Some(veil) = &mut self.veil {
+            data = veil.uncover(data);
+        }
         if let Layer::Clear(upgrade) = &mut self.layer {
             match upgrade.receive(data) {
+                Err(Reason::Negotiation { error: multistream::Error::HeaderExpected, .. })
+                    if self.veil.is_some() =>
+                {
+                    return self.end(Reason::OtherNetwork, events);
+                }
                 Err(reason) => return self.end(reason, events),
                 Ok((_, None)) => return,
-                Ok((used, Some(keys))) => match Sealed::new(keys, self.role, &self.config, now) {
+                Ok((used, Some(keys))) => match Sealed::new(keys, &self.config, now) {
                     Err(reason) => return self.end(reason, events),
                     Ok(sealed) => {
                         self.layer = Layer::Sealed(Box::new(sealed));
@@ -175,7 +172,11 @@ impl Session {
         }
         let Layer::Sealed(sealed) = &mut self.layer else { return };
         let received = sealed.receive(data, now);
+        let is_finished = sealed.is_finished_by_peer();
         self.settle(received, now, events);
+        if is_finished {
+            self.receive_eof(events);
+        }
     }
 
     /// The transport ended: the peer sends nothing more.
@@ -183,12 +184,11 @@ impl Session {
         let reason = match (self.life, &self.layer) {
             (Life::Over, _) => return,
             (Life::Leaving { code, .. }, _) => Reason::Local { code },
-            (_, Layer::Clear(upgrade)) => Reason::EofInUpgrade(upgrade.stage()),
-            (_, Layer::Sealed(sealed)) => match sealed.stage() {
-                Some(stage) => Reason::EofInUpgrade(stage),
-                None if sealed.has_partial() => Reason::Truncated,
-                None => Reason::Eof,
-            },
+            (_, Layer::Clear(_)) if self.veil.as_ref().is_some_and(|veil| veil.has_only_nonce()) => {
+                Reason::OtherNetwork
+            }
+            (_, Layer::Clear(upgrade)) => upgrade.at_eof(),
+            (_, Layer::Sealed(sealed)) => sealed.at_eof(),
         };
         self.end(reason, events);
     }
@@ -202,7 +202,7 @@ impl Session {
             }
             Life::Flushing { code, deadline } | Life::Leaving { code, deadline } if deadline <= now => {
                 if let Layer::Sealed(sealed) = &mut self.layer {
-                    sealed.mux.go_away(code);
+                    sealed.leave(code);
                 }
                 return self.end(Reason::Local { code }, events);
             }
@@ -222,6 +222,8 @@ impl Session {
     ///
     /// `None`: too many streams are not acknowledged yet; [`Event::OpenCredit`] follows.
     ///
+    /// Under a foreign protocol it gives the one raw stream, ready at once, and proposes nothing.
+    ///
     /// # Errors
     /// Not established or closing; protocols that cannot be proposed; no stream ids left.
     pub fn open_stream(&mut self, protocols: Vec<String>, now: Instant) -> Result<Option<StreamId>, Error> {
@@ -230,9 +232,12 @@ impl Session {
             Life::Open => {}
             Life::Flushing { .. } | Life::Leaving { .. } | Life::Over => return Err(Error::Closed),
         }
-        let dialer = Dialer::new(protocols)?;
         let wait = self.config.negotiate_timeout;
         let sealed = self.sealed()?;
+        if sealed.mux.is_raw() {
+            return Ok(sealed.mux.open(now)?);
+        }
+        let dialer = Dialer::new(protocols)?;
         let Some(id) = sealed.mux.open(now)? else { return Ok(None) };
         sealed.negotiations.dial(id, dialer, &mut sealed.mux, wait, now);
         Ok(Some(id))
@@ -322,8 +327,25 @@ impl Session {
 
     /// Appends framed and sealed bytes for the socket, about `limit` at most; whether there were any.
     ///
-    /// Room in the streams' buffers comes back here, as [`Event::Writable`].
+    /// Room in the streams' buffers comes back here, as [`Event::Writable`]. While closing, leave such an
+    /// event in `events` until the stream was told: the go-away waits for what it still writes.
     pub fn transmit(
+        &mut self,
+        out: &mut Vec<u8>,
+        limit: usize,
+        now: Instant,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        let begun = self.veil.as_mut().is_some_and(|veil| veil.begin(out));
+        let start = out.len();
+        let any = self.transmit_layer(out, limit, now, events);
+        if let Some(veil) = &mut self.veil {
+            veil.cover(&mut out[start..]);
+        }
+        any | begun
+    }
+
+    fn transmit_layer(
         &mut self,
         out: &mut Vec<u8>,
         limit: usize,
@@ -337,17 +359,7 @@ impl Session {
                 upgrade.transmit(out);
                 out.len() > before
             }
-            Layer::Sealed(sealed) => {
-                let mut any = sealed.transmit(out, limit, now);
-                if let Life::Flushing { code, deadline } = self.life {
-                    if sealed.mux.stats().buffered_out == 0 {
-                        sealed.mux.go_away(code);
-                        self.life = Life::Leaving { code, deadline };
-                        any |= sealed.transmit(out, limit, now);
-                    }
-                }
-                any
-            }
+            Layer::Sealed(sealed) => sealed.transmit(out, limit, now),
         };
         if any && matches!(self.life, Life::Upgrading { .. }) {
             self.flight = true;
@@ -355,7 +367,27 @@ impl Session {
         if any && self.life != Life::Over {
             self.settle(Ok(()), now, events);
         }
-        any
+        any | self.leave_when_flushed(out, limit, now, events)
+    }
+
+    /// The go-away, once nothing is left to send. Who is still to hear that a stream takes bytes again
+    /// may have some: as long as such an event is in `events`, it waits.
+    fn leave_when_flushed(
+        &mut self,
+        out: &mut Vec<u8>,
+        limit: usize,
+        now: Instant,
+        events: &[Event],
+    ) -> bool {
+        let (Life::Flushing { code, deadline }, Layer::Sealed(sealed)) = (self.life, &mut self.layer) else {
+            return false;
+        };
+        if sealed.mux.stats().buffered_out > 0 || events.iter().any(|e| matches!(e, Event::Writable(_))) {
+            return false;
+        }
+        sealed.leave(code);
+        self.life = Life::Leaving { code, deadline };
+        sealed.transmit(out, limit, now)
     }
 
     /// When [`Session::handle_timeout`] wants to be called.
@@ -391,7 +423,7 @@ impl Session {
     pub fn has_pending(&self) -> bool {
         match &self.layer {
             Layer::Clear(_) => true,
-            Layer::Sealed(sealed) => sealed.mux.has_pending(),
+            Layer::Sealed(sealed) => sealed.has_pending(),
         }
     }
 
@@ -433,14 +465,14 @@ impl Session {
         if sealed.announce(self.round_trips, events) && matches!(self.life, Life::Upgrading { .. }) {
             self.life = Life::Open;
         }
-        let ended = sealed.dispatch(&self.config, &self.protocols, now, events);
-        let exhausted = sealed.is_exhausted();
+        let ended = sealed.dispatch(&self.protocols, now, events);
+        let unsealed = sealed.sealing_error();
         if let Err(reason) = received {
             self.end(reason, events);
         } else if let Some(reason) = ended {
             self.end(reason, events);
-        } else if exhausted {
-            self.end(Reason::Record(noise::Error::NoncesExhausted), events);
+        } else if let Some(error) = unsealed {
+            self.end(Reason::Record(error), events);
         }
     }
 

@@ -10,8 +10,7 @@ use super::config::Config;
 use super::event::{Event, Refusal};
 use crate::multistream::{Dialer, Error, Listener, Progress, ProtocolSet};
 use crate::mux::codes::stream as code;
-use crate::mux::yamux::Yamux;
-use crate::mux::{Available, StreamId};
+use crate::mux::{Available, Mux, StreamId};
 use crate::time::Instant;
 
 /// The streams that have not agreed on a protocol yet.
@@ -35,7 +34,7 @@ impl Negotiations {
         &mut self,
         id: StreamId,
         mut dialer: Dialer,
-        mux: &mut Yamux,
+        mux: &mut Mux,
         wait: Duration,
         now: Instant,
     ) {
@@ -47,7 +46,7 @@ impl Negotiations {
     }
 
     /// A stream of the peer begins.
-    pub(super) fn opened(&mut self, id: StreamId, mux: &mut Yamux, config: &Config, now: Instant) {
+    pub(super) fn opened(&mut self, id: StreamId, mux: &mut Mux, config: &Config, now: Instant) {
         if self.inbound >= config.max_negotiating {
             mux.reset(id, code::RESOURCE_LIMIT);
             return;
@@ -67,7 +66,7 @@ impl Negotiations {
     pub(super) fn receive(
         &mut self,
         id: StreamId,
-        mux: &mut Yamux,
+        mux: &mut Mux,
         protocols: &ProtocolSet,
         events: &mut Vec<Event>,
     ) -> bool {
@@ -96,7 +95,7 @@ impl Negotiations {
     }
 
     /// The peer reset the stream; `true` when nobody above knows it.
-    pub(super) fn reset(&mut self, id: StreamId, mux: &mut Yamux, now: Instant) -> bool {
+    pub(super) fn reset(&mut self, id: StreamId, mux: &mut Mux, now: Instant) -> bool {
         match self.remove(id) {
             Some(Negotiation::Listener(_)) => {
                 mux.release(id, now);
@@ -111,7 +110,7 @@ impl Negotiations {
         self.remove(id);
     }
 
-    pub(super) fn handle_timeout(&mut self, mux: &mut Yamux, now: Instant, events: &mut Vec<Event>) {
+    pub(super) fn handle_timeout(&mut self, mux: &mut Mux, now: Instant, events: &mut Vec<Event>) {
         while let Some(&(deadline, id)) = self.deadlines.front() {
             if deadline > now {
                 break;
@@ -156,7 +155,7 @@ enum Outcome {
 }
 
 impl Negotiation {
-    fn advance(&mut self, id: StreamId, mux: &mut Yamux, protocols: &ProtocolSet) -> Outcome {
+    fn advance(&mut self, id: StreamId, mux: &mut Mux, protocols: &ProtocolSet) -> Outcome {
         loop {
             let (front, _) = mux.peek(id);
             if front.is_empty() {
@@ -212,7 +211,7 @@ impl Answer for Dialer {
 
 /// A negotiation's few bytes into the stream's send buffer. It is far larger than a whole negotiation,
 /// whose rounds are bounded, so a stream that does not take them is reset or gone already.
-fn send(mux: &mut Yamux, id: StreamId, bytes: &[u8]) {
+fn send(mux: &mut Mux, id: StreamId, bytes: &[u8]) {
     if !bytes.is_empty() && mux.write(id, bytes).is_ok_and(|taken| taken < bytes.len()) {
         mux.reset(id, code::NEGOTIATION_FAILED);
     }

@@ -1,31 +1,31 @@
 //! A connection that has its keys: the secure channel with the muxer inside.
 //!
-//! The muxer was agreed on in the handshake, or is negotiated here, over the channel. A dialer does
-//! not wait for the confirmation of its one proposal: frames follow it.
+//! The muxer was agreed on in the handshake, or is negotiated here, over the channel. A dialer with one
+//! muxer does not wait for its confirmation: frames follow the proposal.
+
+use std::sync::Arc;
 
 use super::config::Config;
 use super::event::{Established, Event, Reason, Stage};
 use super::negotiation::Negotiations;
-use super::upgrade::{Keys, NOISE, Selection, YAMUX};
+use super::selection::Selection;
+use super::upgrade::Keys;
 use crate::multistream::ProtocolSet;
-use crate::mux::yamux::Yamux;
-use crate::mux::{MuxEvent, Role, Violation};
-use crate::noise::{self, EarlyMuxer};
-use crate::secure::{RECORD_PREFIX, SecureChannel};
+use crate::mux::{Mux, MuxEvent, Muxer, Role, Violation};
+use crate::noise::EarlyMuxer;
+use crate::secure::{self, SecureChannel, Side};
 use crate::time::Instant;
-
-/// Plaintext of one record at most. Half of a core's first-level data cache: larger records fall out
-/// of it between copying and sealing, smaller ones pay more tags and more calls.
-const RECORD_PLAINTEXT: usize = 32 * 1024;
 
 /// No frame fits in less, so a record is not begun for it.
 const LEAST_ROOM: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Sealed {
+    config: Arc<Config>,
     channel: SecureChannel,
+    role: Role,
     selection: Option<Selection>,
-    pub(super) mux: Yamux,
+    pub(super) mux: Mux,
     pub(super) negotiations: Negotiations,
     established: Option<Box<Established>>,
     /// Bytes for the socket that were ready before the first record.
@@ -33,18 +33,21 @@ pub(super) struct Sealed {
     /// The muxer negotiation's bytes for the next record.
     greeting: Vec<u8>,
     mux_events: Vec<MuxEvent>,
-    sealing: Result<(), ()>,
+    /// The peer has sent something over the channel.
+    heard: bool,
+    is_leaving: bool,
+    sealing: Result<(), secure::Error>,
 }
 
 /// What went wrong with a record: the channel, or what was in it.
 enum Failure {
-    Record(noise::Error),
+    Record(secure::Error),
     Violation(Violation),
     Ended(Reason),
 }
 
-impl From<noise::Error> for Failure {
-    fn from(error: noise::Error) -> Self {
+impl From<secure::Error> for Failure {
+    fn from(error: secure::Error) -> Self {
         Self::Record(error)
     }
 }
@@ -60,47 +63,58 @@ impl From<Failure> for Reason {
 }
 
 impl Sealed {
-    /// # Errors
-    /// Both sides named muxers in the handshake and share none: the spec wants the upgrade to fail.
-    pub(super) fn new(keys: Keys, role: Role, config: &Config, now: Instant) -> Result<Self, Reason> {
-        let Keys { completed, out } = keys;
-        let early = match completed.early_muxer(&[YAMUX.to_owned()]) {
-            EarlyMuxer::Agreed(_) => true,
-            EarlyMuxer::NotOffered => false,
-            EarlyMuxer::NoOverlap => {
-                return Err(Reason::NothingInCommon { stage: Stage::Muxer, ours: vec![YAMUX.to_owned()] });
-            }
-        };
+    pub(super) fn new(keys: Keys, config: &Arc<Config>, now: Instant) -> Result<Self, Reason> {
+        let Keys { completed, side, security, out } = keys;
+        let names: Vec<String> = config.muxers.iter().map(|muxer| muxer.protocol().to_owned()).collect();
+        let nothing = || Reason::NothingInCommon { stage: Stage::Muxer, ours: names.clone() };
         let mut greeting = Vec::new();
-        let selection = match (early, role) {
-            (true, _) => None,
-            (false, Role::Client) => Selection::dial(YAMUX, &mut greeting),
-            (false, Role::Server) => Some(Selection::listen(YAMUX)),
+        let raw = Muxer::Foreign("".into());
+        let is_foreign = completed.remote.is_none();
+        let (early, selection) = match completed.early_muxer {
+            _ if is_foreign => (None, None),
+            EarlyMuxer::Agreed(name) => (names.iter().position(|our| *our == name), None),
+            EarlyMuxer::NoOverlap => return Err(nothing()),
+            EarlyMuxer::NotOffered => (
+                None,
+                Some(match side {
+                    Side::Initiator => Selection::dial(Stage::Muxer, names.clone(), &mut greeting)?,
+                    Side::Responder => Selection::listen(Stage::Muxer, names.clone()),
+                }),
+            ),
+        };
+        let muxer =
+            if is_foreign { &raw } else { config.muxers.get(early.unwrap_or(0)).ok_or_else(nothing)? };
+        let role = match side {
+            Side::Initiator => Role::Client,
+            Side::Responder => Role::Server,
         };
         let established = Established {
-            remote_peer: completed.remote_peer,
-            remote_key: completed.remote,
-            security: NOISE,
-            muxer: YAMUX,
-            early_muxer: early,
+            remote: completed.remote,
+            security,
+            muxer: muxer.protocol().to_owned(),
+            early_muxer: early.is_some(),
             round_trips: 0,
         };
         Ok(Self {
-            channel: SecureChannel::new(completed.sealer, completed.opener),
+            config: Arc::clone(config),
+            channel: completed.channel,
+            role,
             selection,
-            mux: Yamux::new(role, &config.mux, config.budget.clone(), now),
+            mux: Mux::new(muxer, role, &config.mux, config.budget.clone(), now),
             negotiations: Negotiations::default(),
             established: Some(Box::new(established)),
             clear: out,
             greeting,
             mux_events: Vec::new(),
+            heard: false,
+            is_leaving: false,
             sealing: Ok(()),
         })
     }
 
-    /// Gives `Established` once: at once to a dialer, after the dialer's proposal to a listener.
+    /// Gives `Established` once: to a dialer that need not wait at once, to others when the muxer is known.
     pub(super) fn announce(&mut self, round_trips: u32, events: &mut Vec<Event>) -> bool {
-        if matches!(self.selection, Some(Selection::Listener(..))) {
+        if self.must_wait() {
             return false;
         }
         let Some(mut established) = self.established.take() else { return false };
@@ -109,37 +123,62 @@ impl Sealed {
         true
     }
 
+    /// The muxer is not known, so no frame can be sent.
+    fn must_wait(&self) -> bool {
+        self.selection.as_ref().is_some_and(|selection| selection.only_candidate().is_none())
+    }
+
     /// The first bytes that a peer sends over the channel prove that it accepted the handshake.
     pub(super) fn receive(&mut self, data: &mut [u8], now: Instant) -> Result<(), Reason> {
-        let Self { channel, selection, mux, greeting, mux_events, .. } = self;
+        let Self { config, channel, role, selection, mux, established, greeting, mux_events, heard, .. } =
+            self;
+        let before = *heard;
         channel
             .receive(data, |mut plaintext| {
+                *heard = true;
                 if let Some(pending) = selection {
-                    let (used, agreed) =
-                        pending.receive(plaintext, greeting, Stage::Muxer).map_err(Failure::Ended)?;
+                    let (used, agreed) = pending.receive(plaintext, greeting).map_err(Failure::Ended)?;
                     plaintext = &plaintext[used..];
-                    if !agreed {
+                    // A dialer goes on as soon as there is only one left to propose.
+                    let chosen = agreed.or_else(|| pending.only_candidate());
+                    if let Some(muxer) = chosen.and_then(|index| config.muxers.get(index)) {
+                        if let Some(established) =
+                            established.as_mut().filter(|it| it.muxer != muxer.protocol())
+                        {
+                            *mux = Mux::new(muxer, *role, &config.mux, config.budget.clone(), now);
+                            muxer.protocol().clone_into(&mut established.muxer);
+                        }
+                    }
+                    if agreed.is_none() {
                         return Ok(());
                     }
                     *selection = None;
                 }
                 mux.receive(plaintext, now, mux_events).map_err(Failure::Violation)
             })
-            .map_err(Reason::from)
+            .map_err(|failure| match failure {
+                // Our last word in a handshake is answered by nothing but the first record: a refusal of
+                // it comes here.
+                Failure::Record(error) if !before => Reason::Handshake(error),
+                other => Reason::from(other),
+            })
     }
 
     /// Turns what the muxer said into events, running the streams' negotiations on the way.
     pub(super) fn dispatch(
         &mut self,
-        config: &Config,
         protocols: &ProtocolSet,
         now: Instant,
         events: &mut Vec<Event>,
     ) -> Option<Reason> {
-        let Self { mux, negotiations, mux_events, .. } = self;
+        let Self { config, mux, negotiations, mux_events, .. } = self;
         let mut ended = None;
         for event in mux_events.drain(..) {
             match event {
+                MuxEvent::Opened(id) if mux.is_raw() => {
+                    mux.accept(id);
+                    events.push(Event::StreamOpened { id, protocol: String::new() });
+                }
                 MuxEvent::Opened(id) => negotiations.opened(id, mux, config, now),
                 MuxEvent::Readable(id) => {
                     if !negotiations.receive(id, mux, protocols, events) {
@@ -174,38 +213,59 @@ impl Sealed {
     pub(super) fn transmit(&mut self, out: &mut Vec<u8>, limit: usize, now: Instant) -> bool {
         let before = out.len();
         out.append(&mut self.clear);
+        self.channel.transmit(out);
         while self.sealing.is_ok() && out.len() < limit {
             let start = out.len();
-            out.extend_from_slice(&[0; RECORD_PREFIX]);
+            let prefix = self.channel.prefix();
+            out.resize(start + prefix, 0);
             out.append(&mut self.greeting);
-            // A listener's frames may only follow its confirmation of the muxer.
-            if !matches!(self.selection, Some(Selection::Listener(..))) {
-                let room = RECORD_PLAINTEXT.min((limit - start).max(LEAST_ROOM));
-                let used = out.len() - start - RECORD_PREFIX;
+            if !self.must_wait() {
+                let room = self.channel.record_size().min((limit - start).max(LEAST_ROOM));
+                let used = out.len() - start - prefix;
                 self.mux.transmit(out, room.saturating_sub(used), now, &mut self.mux_events);
             }
-            if out.len() == start + RECORD_PREFIX {
+            if out.len() == start + prefix {
                 out.truncate(start);
                 break;
             }
-            if self.channel.seal(out, start).is_err() {
+            if let Err(error) = self.channel.seal(out, start) {
                 out.truncate(start);
-                self.sealing = Err(());
+                self.sealing = Err(error);
             }
+        }
+        if self.is_leaving && !self.mux.has_pending() {
+            self.channel.finish(out);
         }
         out.len() > before
     }
 
-    /// No more records can be sealed: the nonces are used up.
-    pub(super) fn is_exhausted(&self) -> bool {
-        self.sealing.is_err()
+    /// Nothing will be written any more: go-away follows what is queued, and ends the channel.
+    pub(super) fn leave(&mut self, code: u32) {
+        self.mux.go_away(code);
+        self.is_leaving = true;
     }
 
-    pub(super) fn has_partial(&self) -> bool {
-        self.channel.has_partial()
+    pub(super) fn has_pending(&self) -> bool {
+        self.mux.has_pending() || self.channel.has_pending()
     }
 
-    pub(super) fn stage(&self) -> Option<Stage> {
-        self.established.is_some().then_some(Stage::Muxer)
+    /// The peer has ended the channel, before its transport.
+    pub(super) fn is_finished_by_peer(&self) -> bool {
+        self.channel.is_finished_by_peer()
+    }
+
+    /// Why no more records can be sealed, if so.
+    pub(super) fn sealing_error(&self) -> Option<secure::Error> {
+        self.sealing.clone().err()
+    }
+
+    /// What the end of the transport means now.
+    pub(super) fn at_eof(&self) -> Reason {
+        match (&self.selection, &self.established) {
+            (Some(selection), Some(_)) => selection.at_eof(),
+            (None, Some(_)) => Reason::EofInUpgrade(Stage::Muxer),
+            (_, None) if self.channel.has_partial() => Reason::Truncated,
+            (_, None) => Reason::Eof,
+        }
     }
 }

@@ -17,6 +17,9 @@ pub(super) struct Keepalive {
     heard: Instant,
     interval: Duration,
     timeout: Duration,
+    /// How long the ping that is due may stay unanswered. The first one asks for the round trip only, and
+    /// says nothing about a peer that has just proved to be there: it has as long as a silent peer has later.
+    patience: Duration,
     rtt: Option<Duration>,
     min_rtt: Option<Duration>,
 }
@@ -41,6 +44,7 @@ impl Keepalive {
             heard: now,
             interval: config.keepalive_interval,
             timeout: config.keepalive_timeout,
+            patience: config.keepalive_interval.saturating_add(config.keepalive_timeout),
             rtt: None,
             min_rtt: None,
         }
@@ -68,8 +72,11 @@ impl Keepalive {
     /// `true`, once, when the peer has to be given up.
     pub(super) fn handle_timeout(&mut self, now: Instant) -> bool {
         match self.ping {
-            Ping::Waiting { due } if now >= due => self.ping = Ping::Owed { since: now },
-            Ping::Owed { since } | Ping::InFlight { since, .. } if now >= since + self.timeout => {
+            Ping::Waiting { due } if now >= due => {
+                self.ping = Ping::Owed { since: now };
+                self.patience = self.timeout;
+            }
+            Ping::Owed { since } | Ping::InFlight { since, .. } if now >= since + self.patience => {
                 if self.heard <= since {
                     self.ping = Ping::Expired;
                     return true;
@@ -80,6 +87,7 @@ impl Keepalive {
                     Ping::InFlight { .. } => Ping::Waiting { due: since + self.interval },
                     _ => Ping::Owed { since: now },
                 };
+                self.patience = self.timeout;
             }
             _ => {}
         }
@@ -102,7 +110,7 @@ impl Keepalive {
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         match self.ping {
             Ping::Waiting { due } => Some(due),
-            Ping::Owed { since } | Ping::InFlight { since, .. } => Some(since + self.timeout),
+            Ping::Owed { since } | Ping::InFlight { since, .. } => Some(since + self.patience),
             Ping::Expired => None,
         }
     }

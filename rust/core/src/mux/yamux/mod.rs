@@ -3,43 +3,43 @@
 //! | part | is about |
 //! |---|---|
 //! | `frame` | the 12 bytes of a header |
-//! | `state` | how far a stream has come |
-//! | `stream`, `table` | one stream; all of them |
+//! | `stream`, `handshake` | one stream; how its opening is told and answered |
 //! | `receive` | bytes from the peer |
 //! | `command` | what the application asks for |
-//! | `transmit`, `schedule` | bytes to the peer, and whose turn it is |
-//! | `keepalive`, `linger`, `abuse` | what time brings |
+//! | `transmit` | bytes to the peer |
+//! | `keepalive` | pings |
 
-mod abuse;
 mod command;
 mod frame;
+mod handshake;
 #[cfg(debug_assertions)]
 mod invariants;
 mod keepalive;
-mod linger;
 mod receive;
-mod schedule;
-mod state;
 mod stream;
-mod table;
 mod transmit;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::abuse::Abuse;
 use self::frame::{HEADER_LEN, Header, HeaderReader};
+use self::handshake::Handshake;
 use self::keepalive::Keepalive;
-use self::linger::Linger;
 use self::receive::Body;
-use self::schedule::Schedule;
-use self::table::Table;
+use self::stream::Stream;
+use super::abuse::Abuse;
 use super::account::Account;
+use super::linger::Linger;
+use super::schedule::Schedule;
+use super::table::Table;
 use super::{Available, MuxConfig, MuxEvent, Role, Stats, StreamError, StreamId, Violation, codes};
 use crate::buffer::SpareBuffers;
 use crate::limits::Budget;
 use crate::time::Instant;
+
+/// The id that multistream-select proposes, and that handshakes carry.
+pub const PROTOCOL: &str = "/yamux/1.0.0";
 
 /// One end of a yamux connection, without the connection: bytes in, events and bytes out.
 ///
@@ -63,7 +63,7 @@ pub struct Yamux {
     /// The peer said go-away.
     peer_left: bool,
 
-    streams: Table,
+    streams: Table<Stream>,
     /// The peer's streams that exist.
     inbound: usize,
     /// The peer's streams that the application has not accepted.
@@ -130,7 +130,7 @@ impl Yamux {
             body: Body::default(),
             control: VecDeque::new(),
             announcements: VecDeque::new(),
-            schedule: Schedule::new(),
+            schedule: Schedule::new(HEADER_LEN),
             account: Account::new(config, budget),
             spares: SpareBuffers::new(),
             keepalive: Keepalive::new(config, now),
@@ -267,7 +267,7 @@ impl Yamux {
     /// Forgets a stream, and tells the peer if it knows of it.
     fn abandon(&mut self, id: StreamId, code: u32) {
         let Some(stream) = self.streams.get(id) else { return };
-        if stream.handshake != state::Handshake::SynOwed && !stream.state.is_over() {
+        if stream.handshake != Handshake::SynOwed && !stream.state.is_over() {
             let frame = Header::reset(stream.wire, code);
             self.answer(frame);
         }

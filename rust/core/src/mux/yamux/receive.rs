@@ -1,9 +1,9 @@
 //! Bytes from the peer.
 
 use super::frame::{ACK, FIN, Header, Kind, RST, SYN};
-use super::state::{Input, State};
 use super::stream::Stream;
 use super::{Phase, Yamux};
+use crate::mux::state::{Input, State};
 use crate::mux::window::INITIAL_WINDOW;
 use crate::mux::{MuxEvent, Role, StreamId, Violation, codes};
 use crate::time::Instant;
@@ -119,7 +119,7 @@ impl Yamux {
             return Err(Violation::WrongParity(header.stream));
         }
         if self.streams.is_on_wire(header.stream) {
-            return Err(Violation::DuplicateStream(header.stream));
+            return Err(Violation::DuplicateStream(header.stream.into()));
         }
         let is_full = self.inbound >= self.config.max_inbound_streams
             || self.unaccepted >= self.config.max_unaccepted_streams;

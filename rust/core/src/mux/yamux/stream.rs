@@ -1,8 +1,10 @@
 //! One stream.
 
 use super::frame::{ACK, SYN};
-use super::state::{Handshake, State};
+use super::handshake::Handshake;
 use crate::buffer::ByteQueue;
+use crate::mux::state::State;
+use crate::mux::table::Named;
 use crate::mux::window::{ReceiveWindow, SendWindow};
 use crate::mux::{Available, StreamError, StreamId};
 use crate::time::Instant;
@@ -137,6 +139,22 @@ impl Stream {
             _ if self.fin_owed => Err(StreamError::Closed),
             _ => Ok(()),
         }
+    }
+}
+
+impl Named for Stream {
+    type Wire = u32;
+
+    fn id(&self) -> StreamId {
+        self.id
+    }
+
+    fn set_id(&mut self, id: StreamId) {
+        self.id = id;
+    }
+
+    fn wire(&self) -> u32 {
+        self.wire
     }
 }
 

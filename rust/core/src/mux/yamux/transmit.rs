@@ -1,9 +1,11 @@
 //! Bytes to the peer.
 
 use super::frame::{FIN, HEADER_LEN, Header};
-use super::schedule::SMALLEST_PIECE;
-use super::state::{Handshake, Input};
+use super::handshake::Handshake;
 use super::{Phase, Yamux};
+use crate::mux::page::Page;
+use crate::mux::schedule::SMALLEST_PIECE;
+use crate::mux::state::Input;
 use crate::mux::{MuxEvent, StreamId};
 use crate::time::Instant;
 
@@ -20,7 +22,7 @@ impl Yamux {
         now: Instant,
         events: &mut Vec<MuxEvent>,
     ) -> usize {
-        let mut page = Page { start: out.len(), end: out.len().saturating_add(room), out };
+        let mut page = Page::new(out, room);
         if matches!(self.phase, Phase::Running | Phase::Leaving { .. }) {
             self.transmit_control(&mut page, now);
             self.transmit_announcements(&mut page, now);
@@ -51,12 +53,12 @@ impl Yamux {
     }
 
     fn transmit_control(&mut self, page: &mut Page<'_>, now: Instant) {
-        if page.has_room() {
+        if page.fits(HEADER_LEN) {
             if let Some(id) = self.keepalive.transmit(now) {
                 self.put(page, Header::ping(id));
             }
         }
-        while page.has_room() {
+        while page.fits(HEADER_LEN) {
             let Some(frame) = self.control.pop_front() else { break };
             page.out.extend_from_slice(&frame);
             self.stats.frames_sent += 1;
@@ -65,7 +67,7 @@ impl Yamux {
 
     /// Window updates, and the SYN or ACK of streams that have nothing else to say.
     fn transmit_announcements(&mut self, page: &mut Page<'_>, now: Instant) {
-        while page.has_room() {
+        while page.fits(HEADER_LEN) {
             let Some(id) = self.announcements.pop_front() else { break };
             let Some(stream) = self.streams.get_mut(id) else { continue };
             stream.is_announced = false;
@@ -100,7 +102,7 @@ impl Yamux {
     }
 
     fn transmit_data(&mut self, page: &mut Page<'_>, now: Instant, events: &mut Vec<MuxEvent>) {
-        while page.has_room() {
+        while page.fits(HEADER_LEN) {
             let Some(id) = self.schedule.front() else { break };
             let Some(stream) = self.streams.get_mut(id) else {
                 self.schedule.pop();
@@ -162,7 +164,7 @@ impl Yamux {
         if matches!(stream.handshake, Handshake::SynOwed | Handshake::AckOwed) {
             self.put_update(page, id, 0);
         }
-        if !page.has_room() {
+        if !page.fits(HEADER_LEN) {
             return false;
         }
         let Some(stream) = self.streams.get_mut(id) else { return true };
@@ -196,7 +198,7 @@ impl Yamux {
             Phase::Failed { violation, go_away_sent: false } => violation.code(),
             _ => return,
         };
-        if !page.has_room() {
+        if !page.fits(HEADER_LEN) {
             return;
         }
         self.put(page, Header::go_away(code));
@@ -224,26 +226,5 @@ impl Yamux {
             self.wants_open = false;
             events.push(MuxEvent::OpenCredit);
         }
-    }
-}
-
-/// Where frames go, and how many still may.
-struct Page<'a> {
-    out: &'a mut Vec<u8>,
-    start: usize,
-    end: usize,
-}
-
-impl Page<'_> {
-    fn room(&self) -> usize {
-        self.end - self.out.len()
-    }
-
-    fn has_room(&self) -> bool {
-        self.room() >= HEADER_LEN
-    }
-
-    fn len(&self) -> usize {
-        self.out.len() - self.start
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::mux::{MuxConfig, Violation};
+use super::{MuxConfig, Violation};
 use crate::time::Instant;
 
 /// Counts of the second that began with the first thing counted in it.

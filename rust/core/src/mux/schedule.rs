@@ -2,21 +2,23 @@
 
 use std::collections::VecDeque;
 
-use super::frame::HEADER_LEN;
-use crate::mux::StreamId;
+use super::StreamId;
 
-/// The streams that have something to send, each with a turn of [`TURN`] bytes: deficit round
+/// The streams that have something to send, each with a turn of equally many bytes: deficit round
 /// robin. Only the stream at the front can be in the middle of its turn, so one counter does for
 /// all of them.
 #[derive(Debug)]
 pub(super) struct Schedule {
     streams: VecDeque<StreamId>,
+    turn: usize,
     turn_left: usize,
 }
 
 impl Schedule {
-    pub(super) const fn new() -> Self {
-        Self { streams: VecDeque::new(), turn_left: TURN }
+    /// `header` is what a frame takes besides its data, in bytes.
+    pub(super) const fn new(header: usize) -> Self {
+        let turn = FRAME - header;
+        Self { streams: VecDeque::new(), turn, turn_left: turn }
     }
 
     /// Adds a stream that is not in it, at the end.
@@ -41,14 +43,14 @@ impl Schedule {
         self.turn_left = self.turn_left.saturating_sub(count);
         if self.turn_left < SMALLEST_PIECE {
             self.streams.rotate_left(1);
-            self.turn_left = TURN;
+            self.turn_left = self.turn;
         }
     }
 
     /// The stream at the front has nothing more to send.
     pub(super) fn pop(&mut self) {
         self.streams.pop_front();
-        self.turn_left = TURN;
+        self.turn_left = self.turn;
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -60,9 +62,9 @@ impl Schedule {
     }
 }
 
-/// What one stream sends before the next one has its turn, in bytes: with the headers, a whole
-/// number of them fills a record of 16, 32 or 48 KiB.
-const TURN: usize = (16 << 10) - HEADER_LEN;
+/// What one stream sends before the next one has its turn, in bytes with the header: a whole number
+/// of them fills a record of 16, 32 or 48 KiB.
+const FRAME: usize = 16 << 10;
 
 /// Data is not cut into pieces smaller than this only because a record or a turn ends: the
 /// header and the work at the far end would cost more than the bytes.
@@ -75,13 +77,16 @@ const SPARE_PLACES: usize = 16;
 mod tests {
     use super::*;
 
+    const HEADER: usize = 12;
+    const TURN: usize = FRAME - HEADER;
+
     fn id(number: u64) -> StreamId {
         StreamId::from_u64(number)
     }
 
     #[test]
     fn a_turn_may_be_spent_in_pieces() {
-        let mut schedule = Schedule::new();
+        let mut schedule = Schedule::new(HEADER);
         schedule.push(id(1));
         assert_eq!(schedule.turn_left(), usize::MAX);
         schedule.push(id(2));
@@ -94,7 +99,7 @@ mod tests {
 
     #[test]
     fn the_next_stream_has_a_whole_turn_when_one_leaves() {
-        let mut schedule = Schedule::new();
+        let mut schedule = Schedule::new(HEADER);
         for number in 1..=3 {
             schedule.push(id(number));
         }
@@ -105,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_rest_too_small_for_a_frame_ends_the_turn() {
-        let mut schedule = Schedule::new();
+        let mut schedule = Schedule::new(HEADER);
         schedule.push(id(1));
         schedule.push(id(2));
         schedule.spend(TURN - SMALLEST_PIECE + 1);

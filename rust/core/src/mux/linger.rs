@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::mux::StreamId;
+use super::StreamId;
 use crate::time::Instant;
 
 /// Who waits until when. All wait equally long, so the order of arrival is the order of deadlines.

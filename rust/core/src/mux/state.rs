@@ -9,10 +9,11 @@
 //!                              │ peer's RST
 //!                              └──────────────────► Cut
 //!      Open, SendClosed ── peer's RST ────────────► Reset
+//!      any ── we give it up ──────────────────────► Reset
 //! ```
 //!
-//! Our own reset is no state: the stream is forgotten at once. Nor is SYN and ACK: data may flow
-//! before either is answered, so [`Handshake`] goes beside it.
+//! A reset that the application asks for is no state: the stream is forgotten at once. FIN and RST are yamux's words; mplex
+//! calls them Close and Reset. Opening is no state either: data may flow before it is answered.
 
 /// Which directions of a stream are open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub(super) enum State {
     Closed,
     /// The peer's FIN, and later its RST: what it sent is complete, what we send goes nowhere.
     Cut,
-    /// The peer's RST: nothing can be read or sent.
+    /// The peer's RST, or ours without the application's asking: nothing can be read or sent.
     Reset,
 }
 
@@ -37,12 +38,15 @@ pub(super) enum Input {
     FinSent,
     FinReceived,
     ResetReceived,
+    /// We reset it ourselves, and the application has yet to learn of it.
+    GivenUp,
 }
 
 impl State {
     pub(super) fn after(self, input: Input) -> Self {
-        use Input::{FinReceived, FinSent, ResetReceived};
+        use Input::{FinReceived, FinSent, GivenUp, ResetReceived};
         match (self, input) {
+            (_, GivenUp) => Self::Reset,
             (Self::Open, FinSent) => Self::SendClosed,
             (Self::Open, FinReceived) => Self::ReceiveClosed,
             (Self::Open | Self::SendClosed, ResetReceived) => Self::Reset,
@@ -70,64 +74,24 @@ impl State {
     }
 }
 
-/// How far the opening of a stream has come.
-///
-/// Nobody waits for it: it decides which flag the next frame carries, and how many streams of ours
-/// the peer has not noticed yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Handshake {
-    /// Ours; nothing was sent, so the peer does not know it. The next frame carries SYN.
-    SynOwed,
-    /// Ours; the peer has not shown that it knows it.
-    SynSent,
-    /// The peer's; the next frame carries ACK.
-    AckOwed,
-    /// Both know it.
-    Done,
-}
-
-impl Handshake {
-    /// A frame with the flag that was owed is sent.
-    pub(super) fn after_sending(self) -> Self {
-        match self {
-            Self::SynOwed | Self::SynSent => Self::SynSent,
-            Self::AckOwed | Self::Done => Self::Done,
-        }
-    }
-
-    /// A frame for the stream has arrived. Any frame will do: some peers acknowledge only with
-    /// their first data, and some not at all.
-    pub(super) fn after_receiving(self) -> Self {
-        match self {
-            Self::SynSent => Self::Done,
-            Self::SynOwed | Self::AckOwed | Self::Done => self,
-        }
-    }
-
-    /// Ours, and the peer has not shown that it knows it.
-    pub(super) fn is_unacknowledged(self) -> bool {
-        matches!(self, Self::SynOwed | Self::SynSent)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_state_with_every_input() {
-        use Input::{FinReceived, FinSent, ResetReceived};
+        use Input::{FinReceived, FinSent, GivenUp, ResetReceived};
         use State::{Closed, Cut, Open, ReceiveClosed, Reset, SendClosed};
         let table = [
-            (Open, [SendClosed, ReceiveClosed, Reset]),
-            (SendClosed, [SendClosed, Closed, Reset]),
-            (ReceiveClosed, [Closed, ReceiveClosed, Cut]),
-            (Closed, [Closed, Closed, Closed]),
-            (Cut, [Cut, Cut, Cut]),
-            (Reset, [Reset, Reset, Reset]),
+            (Open, [SendClosed, ReceiveClosed, Reset, Reset]),
+            (SendClosed, [SendClosed, Closed, Reset, Reset]),
+            (ReceiveClosed, [Closed, ReceiveClosed, Cut, Reset]),
+            (Closed, [Closed, Closed, Closed, Reset]),
+            (Cut, [Cut, Cut, Cut, Reset]),
+            (Reset, [Reset, Reset, Reset, Reset]),
         ];
         for (state, expected) in table {
-            let inputs = [FinSent, FinReceived, ResetReceived];
+            let inputs = [FinSent, FinReceived, ResetReceived, GivenUp];
             assert_eq!(inputs.map(|input| state.after(input)), expected, "{state:?}");
         }
     }
@@ -144,21 +108,6 @@ mod tests {
             (Reset, false, false, true),
         ] {
             assert_eq!((state.can_receive(), state.can_send(), state.is_over()), (receive, send, over));
-        }
-    }
-
-    #[test]
-    fn every_step_of_the_handshake() {
-        use Handshake::{AckOwed, Done, SynOwed, SynSent};
-        for (step, sent, received, unacknowledged) in [
-            (SynOwed, SynSent, SynOwed, true),
-            (SynSent, SynSent, Done, true),
-            (AckOwed, Done, AckOwed, false),
-            (Done, Done, Done, false),
-        ] {
-            assert_eq!(step.after_sending(), sent);
-            assert_eq!(step.after_receiving(), received);
-            assert_eq!(step.is_unacknowledged(), unacknowledged);
         }
     }
 }

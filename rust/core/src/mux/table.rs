@@ -1,27 +1,43 @@
 //! Where streams are kept, and how they are found.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 
-use super::stream::Stream;
-use crate::mux::StreamId;
+use super::StreamId;
 
 /// The streams by their local name, and those that are alive on the wire also by their wire id.
 ///
 /// The two lives differ: a stream that both ends have closed is gone from the wire, and the peer
 /// may use its id again, while the application still reads what was received.
-#[derive(Debug, Default)]
-pub(super) struct Table {
-    slots: Vec<Option<Stream>>,
+#[derive(Debug)]
+pub(super) struct Table<S: Named> {
+    slots: Vec<Option<S>>,
     free: Vec<u32>,
-    by_wire: HashMap<u32, u32, BuildHasherDefault<WireHasher>>,
+    by_wire: HashMap<S::Wire, u32, BuildHasherDefault<WireHasher>>,
     /// The upper half of the next name, so that a slot never has the same name twice.
     next_serial: u32,
 }
 
-impl Table {
+/// A stream of some multiplexer, with its two names.
+pub(super) trait Named {
+    /// What the peer calls a stream.
+    type Wire: Copy + Eq + Hash;
+
+    fn id(&self) -> StreamId;
+    /// Only the table gives local names.
+    fn set_id(&mut self, id: StreamId);
+    fn wire(&self) -> Self::Wire;
+}
+
+impl<S: Named> Default for Table<S> {
+    fn default() -> Self {
+        Self { slots: Vec::new(), free: Vec::new(), by_wire: HashMap::default(), next_serial: 0 }
+    }
+}
+
+impl<S: Named> Table<S> {
     /// Keeps `stream` under a new name, not yet to be found by its wire id.
-    pub(super) fn insert(&mut self, mut stream: Stream) -> StreamId {
+    pub(super) fn insert(&mut self, mut stream: S) -> StreamId {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             // There is a slot for each stream, and less than 2^32 ids for those.
@@ -29,13 +45,13 @@ impl Table {
         });
         let id = StreamId::from_u64(u64::from(self.next_serial) << 32 | u64::from(slot));
         self.next_serial = self.next_serial.wrapping_add(1);
-        stream.id = id;
+        stream.set_id(id);
         self.slots[slot as usize] = Some(stream);
         id
     }
 
     /// Takes a stream out of the table, and off the wire.
-    pub(super) fn remove(&mut self, id: StreamId) -> Option<Stream> {
+    pub(super) fn remove(&mut self, id: StreamId) -> Option<S> {
         self.get(id)?;
         self.unbind(id);
         self.free.push(slot(id));
@@ -45,35 +61,35 @@ impl Table {
     /// From now on the stream is found by its wire id.
     pub(super) fn bind(&mut self, id: StreamId) {
         if let Some(stream) = self.get(id) {
-            self.by_wire.insert(stream.wire, slot(id));
+            self.by_wire.insert(stream.wire(), slot(id));
         }
     }
 
     /// The stream's wire id is free again.
     pub(super) fn unbind(&mut self, id: StreamId) {
         let Some(stream) = self.get(id) else { return };
-        let wire = stream.wire;
+        let wire = stream.wire();
         // The id may already stand for the peer's next stream.
         if self.by_wire.get(&wire) == Some(&slot(id)) {
             self.by_wire.remove(&wire);
         }
     }
 
-    pub(super) fn get(&self, id: StreamId) -> Option<&Stream> {
-        self.slots.get(slot(id) as usize)?.as_ref().filter(|stream| stream.id == id)
+    pub(super) fn get(&self, id: StreamId) -> Option<&S> {
+        self.slots.get(slot(id) as usize)?.as_ref().filter(|stream| stream.id() == id)
     }
 
-    pub(super) fn get_mut(&mut self, id: StreamId) -> Option<&mut Stream> {
-        self.slots.get_mut(slot(id) as usize)?.as_mut().filter(|stream| stream.id == id)
+    pub(super) fn get_mut(&mut self, id: StreamId) -> Option<&mut S> {
+        self.slots.get_mut(slot(id) as usize)?.as_mut().filter(|stream| stream.id() == id)
     }
 
     /// The stream that `wire` stands for now.
-    pub(super) fn on_wire(&mut self, wire: u32) -> Option<&mut Stream> {
+    pub(super) fn on_wire(&mut self, wire: S::Wire) -> Option<&mut S> {
         let slot = *self.by_wire.get(&wire)?;
         self.slots.get_mut(slot as usize)?.as_mut()
     }
 
-    pub(super) fn is_on_wire(&self, wire: u32) -> bool {
+    pub(super) fn is_on_wire(&self, wire: S::Wire) -> bool {
         self.by_wire.contains_key(&wire)
     }
 
@@ -92,8 +108,7 @@ impl Table {
         }
     }
 
-    #[cfg(debug_assertions)]
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Stream> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &S> {
         self.slots.iter().flatten()
     }
 }
@@ -122,9 +137,13 @@ impl Hasher for WireHasher {
     }
 
     fn write_u32(&mut self, number: u32) {
+        self.write_u64(u64::from(number));
+    }
+
+    fn write_u64(&mut self, number: u64) {
         // The golden ratio in 64 bits: its multiples spread evenly. The table takes its place from
         // the low bits and its tag from the high ones, so the well-mixed high half goes to both.
-        let mixed = (self.0 ^ u64::from(number)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         self.0 = mixed ^ (mixed >> 32);
     }
 }
@@ -132,15 +151,36 @@ impl Hasher for WireHasher {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Instant;
+
+    #[derive(Debug)]
+    struct Stream {
+        id: StreamId,
+        wire: u32,
+    }
+
+    impl Named for Stream {
+        type Wire = u32;
+
+        fn id(&self) -> StreamId {
+            self.id
+        }
+
+        fn set_id(&mut self, id: StreamId) {
+            self.id = id;
+        }
+
+        fn wire(&self) -> u32 {
+            self.wire
+        }
+    }
 
     fn stream(wire: u32) -> Stream {
-        Stream::inbound(wire, Instant::from_micros(0))
+        Stream { id: StreamId::from_u64(0), wire }
     }
 
     #[test]
     fn a_name_is_never_given_twice() {
-        let mut table = Table::default();
+        let mut table = Table::<Stream>::default();
         let first = table.insert(stream(1));
         assert!(table.remove(first).is_some());
         let second = table.insert(stream(1));
@@ -153,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_wire_id_is_found_only_while_it_is_bound() {
-        let mut table = Table::default();
+        let mut table = Table::<Stream>::default();
         let old = table.insert(stream(1));
         assert!(!table.is_on_wire(1));
         table.bind(old);
@@ -169,7 +209,7 @@ mod tests {
 
     #[test]
     fn numbers_that_were_never_names_find_nothing() {
-        let mut table = Table::default();
+        let mut table = Table::<Stream>::default();
         let id = table.insert(stream(1));
         for number in [id.as_u64() + 1, u64::MAX, id.as_u64() | 1 << 32] {
             assert!(table.get(StreamId::from_u64(number)).is_none());
@@ -178,7 +218,7 @@ mod tests {
 
     #[test]
     fn memory_goes_when_the_streams_are_gone() {
-        let mut table = Table::default();
+        let mut table = Table::<Stream>::default();
         let ids: Vec<_> = (0..1000).map(|wire| table.insert(stream(wire))).collect();
         ids.iter().for_each(|&id| table.bind(id));
         ids.iter().for_each(|&id| assert!(table.remove(id).is_some()));

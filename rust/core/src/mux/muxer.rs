@@ -1,0 +1,187 @@
+//! One type over the multiplexers, so that a session need not know which one was agreed on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::mplex::{self, Mplex};
+use super::single::Single;
+use super::yamux::{self, Yamux};
+use super::{Available, Error, MuxConfig, MuxEvent, Role, Stats, StreamError, StreamId, Violation};
+use crate::limits::Budget;
+use crate::time::Instant;
+
+/// A multiplexer by its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Muxer {
+    /// `/yamux/1.0.0`
+    Yamux,
+    /// `/mplex/6.7.0`
+    Mplex,
+    /// A protocol that somebody else speaks: there is one stream, and it carries the bytes of the channel.
+    Foreign(Arc<str>),
+}
+
+impl Muxer {
+    /// The multiplexer with this protocol id.
+    #[must_use]
+    pub fn named(protocol: &str) -> Self {
+        match protocol {
+            yamux::PROTOCOL => Self::Yamux,
+            mplex::PROTOCOL => Self::Mplex,
+            other => Self::Foreign(other.into()),
+        }
+    }
+
+    /// The id that multistream-select proposes, and that handshakes carry.
+    #[must_use]
+    pub fn protocol(&self) -> &str {
+        match self {
+            Self::Yamux => yamux::PROTOCOL,
+            Self::Mplex => mplex::PROTOCOL,
+            Self::Foreign(name) => name,
+        }
+    }
+}
+
+/// A multiplexed connection. Every verb is described at [`Yamux`]; what the others do differently, at theirs.
+#[derive(Debug)]
+pub enum Mux {
+    /// Streams with credit.
+    Yamux(Box<Yamux>),
+    /// Streams without.
+    Mplex(Box<Mplex>),
+    /// The channel itself as the one stream.
+    Single(Box<Single>),
+}
+
+/// The same call for whichever it is.
+macro_rules! each {
+    ($self:expr, $mux:ident => $call:expr) => {
+        match $self {
+            Mux::Yamux($mux) => $call,
+            Mux::Mplex($mux) => $call,
+            Mux::Single($mux) => $call,
+        }
+    };
+}
+
+#[allow(missing_docs, clippy::missing_errors_doc)] // said once, at the multiplexers
+impl Mux {
+    #[must_use]
+    pub fn new(kind: &Muxer, role: Role, config: &Arc<MuxConfig>, budget: Budget, now: Instant) -> Self {
+        match kind {
+            Muxer::Yamux => Self::Yamux(Box::new(Yamux::new(role, config, budget, now))),
+            Muxer::Mplex => Self::Mplex(Box::new(Mplex::new(role, config, budget, now))),
+            Muxer::Foreign(_) => Self::Single(Box::new(Single::new(role, config, budget, now))),
+        }
+    }
+
+    /// There is one stream, which is nobody's to negotiate: it carries the bytes of the channel.
+    #[must_use]
+    pub fn is_raw(&self) -> bool {
+        matches!(self, Self::Single(_))
+    }
+
+    // ---- the wire and the clock
+
+    pub fn receive(
+        &mut self,
+        data: &[u8],
+        now: Instant,
+        events: &mut Vec<MuxEvent>,
+    ) -> Result<(), Violation> {
+        each!(self, mux => mux.receive(data, now, events))
+    }
+
+    pub fn transmit(
+        &mut self,
+        out: &mut Vec<u8>,
+        room: usize,
+        now: Instant,
+        events: &mut Vec<MuxEvent>,
+    ) -> usize {
+        each!(self, mux => mux.transmit(out, room, now, events))
+    }
+
+    #[must_use]
+    pub fn has_pending(&self) -> bool {
+        each!(self, mux => mux.has_pending())
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant, events: &mut Vec<MuxEvent>) {
+        each!(self, mux => mux.handle_timeout(now, events));
+    }
+
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Instant> {
+        each!(self, mux => mux.next_timeout())
+    }
+
+    // ---- streams
+
+    pub fn open(&mut self, now: Instant) -> Result<Option<StreamId>, Error> {
+        each!(self, mux => mux.open(now))
+    }
+
+    pub fn accept(&mut self, id: StreamId) {
+        each!(self, mux => mux.accept(id));
+    }
+
+    pub fn available(&self, id: StreamId) -> Result<Available, StreamError> {
+        each!(self, mux => mux.available(id))
+    }
+
+    #[must_use]
+    pub fn peek(&self, id: StreamId) -> (&[u8], &[u8]) {
+        each!(self, mux => mux.peek(id))
+    }
+
+    pub fn consume(&mut self, id: StreamId, count: usize) {
+        each!(self, mux => mux.consume(id, count));
+    }
+
+    pub fn read(&mut self, id: StreamId, into: &mut [u8]) -> Result<usize, StreamError> {
+        each!(self, mux => mux.read(id, into))
+    }
+
+    pub fn write(&mut self, id: StreamId, data: &[u8]) -> Result<usize, StreamError> {
+        each!(self, mux => mux.write(id, data))
+    }
+
+    pub fn close_write(&mut self, id: StreamId) {
+        each!(self, mux => mux.close_write(id));
+    }
+
+    pub fn stop_reading(&mut self, id: StreamId) {
+        each!(self, mux => mux.stop_reading(id));
+    }
+
+    pub fn release(&mut self, id: StreamId, now: Instant) {
+        each!(self, mux => mux.release(id, now));
+    }
+
+    pub fn reset(&mut self, id: StreamId, code: u32) {
+        each!(self, mux => mux.reset(id, code));
+    }
+
+    // ---- the whole of it
+
+    pub fn go_away(&mut self, code: u32) {
+        each!(self, mux => mux.go_away(code));
+    }
+
+    #[must_use]
+    pub fn is_overloaded(&self) -> bool {
+        each!(self, mux => mux.is_overloaded())
+    }
+
+    #[must_use]
+    pub fn rtt(&self) -> Option<Duration> {
+        each!(self, mux => mux.rtt())
+    }
+
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        each!(self, mux => mux.stats())
+    }
+}
