@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime
 import ipaddress
 import ssl
@@ -26,6 +27,7 @@ from plait.testing import no_leaks
 from plait.transports import WebSocketOptions
 from plait.transports.websocket.framing import Framing
 from plait.transports.websocket.tls import TlsLayer
+from plait.upgrade import TLS
 
 NAMED = "/ip4/127.0.0.1/tcp/0/tls/sni/localhost/ws"
 
@@ -222,6 +224,14 @@ async def test_the_certificate_says_nothing_about_the_peer_id(certificates: Cert
         with pytest.raises(PeerIdMismatchError) as caught:
             await bob.connect(f"{split_peer(alice.addresses[0])[0]}/p2p/{other}")
         assert caught.value.actual == alice.peer_id
+
+
+async def test_the_secure_channel_inside_may_be_tls_again(certificates: Certificates) -> None:
+    client, server = config(client=certificates.client), config(server=certificates.server)
+    client, server = (dataclasses.replace(each, security=[TLS]) for each in (client, server))
+    async with hosts(client, server) as (alice, bob):
+        connection = await bob.connect(alice.addresses[0])
+        assert connection.security == TLS
 
 
 async def test_a_name_that_cannot_be_one_is_a_failed_attempt(certificates: Certificates) -> None:
