@@ -114,7 +114,7 @@ class Host:
         )
         self._swarm = Swarm(
             upgrader,
-            TransportRegistry(config.transports()),
+            TransportRegistry(config.make_transports()),
             peerstore=self.peerstore,
             bus=self._bus,
             timeouts=config.timeouts,
