@@ -33,27 +33,26 @@ MIB = 1 << 20
 class End:
     """What all connections of a host share."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, security: str, muxer: str) -> None:
         identity = KeyPair.from_seed(bytes([seed]) * 32)
+        key = identity.public_key.to_protobuf()
         self.peer = bytes(identity.peer_id)
         self.protocols = ProtocolSet([ECHO])
         self.config = SessionConfig(
-            security=[Security.noise(identity.public_key.to_protobuf(), identity.sign)],
-            muxers=["/yamux/1.0.0"],
+            security=[SECURITY[security](key, identity.sign)],
+            muxers=[MUXERS[muxer]],
             budget=MemoryBudget(1 << 30),
         )
-
-
-DIALER, LISTENER = End(1), End(2)
 
 
 class Wire:
     """A connection; `events` are those of the listener since the last look."""
 
-    def __init__(self) -> None:
+    def __init__(self, ends: tuple[End, End]) -> None:
+        dialer, listener = ends
         self.now = 1.0
-        self.dialer = Session.dial(DIALER.config, DIALER.protocols, LISTENER.peer, self.now)
-        self.listener = Session.accept(LISTENER.config, LISTENER.protocols, self.now)
+        self.dialer = Session.dial(dialer.config, dialer.protocols, listener.peer, self.now)
+        self.listener = Session.accept(listener.config, listener.protocols, self.now)
         self.events: list[tuple[Any, ...]] = []
         self._buffer = ReceiveBuffer(READ_SIZE)
         self._memory = memoryview(self._buffer)
@@ -119,22 +118,28 @@ class Wire:
         return True
 
 
+@pytest.fixture(
+    params=[("noise", "yamux"), ("tls", "yamux"), ("plaintext", "yamux"), ("plaintext", "mplex")],
+    ids="/".join,
+)
+def ends(request: pytest.FixtureRequest) -> tuple[End, End]:
+    """The differences between the stacks are what security and muxer cost."""
+    security, muxer = request.param
+    return End(1, security, muxer), End(2, security, muxer)
+
+
 @pytest.fixture
-def wire() -> Wire:
-    wire = Wire()
+def wire(ends: tuple[End, End]) -> Wire:
+    wire = Wire(ends)
     wire.carry()
     wire.events.clear()
     return wire
 
 
-def test_a_mib_written_and_read(benchmark: BenchmarkFixture, wire: Wire) -> None:
-    streams, data = wire.open(), bytes(MIB)
-    benchmark.extra_info["bytes"] = MIB
-    benchmark(wire.send, streams, data)
-
-
-def test_a_small_message_written_and_read(benchmark: BenchmarkFixture, wire: Wire) -> None:
-    streams, data = wire.open(), bytes(64)
+@pytest.mark.parametrize("size", [64, 1024, 16 * 1024, MIB])
+def test_bytes_written_and_read(benchmark: BenchmarkFixture, wire: Wire, size: int) -> None:
+    streams, data = wire.open(), bytes(size)
+    benchmark.extra_info["bytes"] = size
     benchmark(wire.send, streams, data)
 
 
@@ -143,5 +148,13 @@ def test_a_stream_opened_used_and_closed(benchmark: BenchmarkFixture, wire: Wire
     assert wire.dialer.stats()["outbound_streams"] == 0
 
 
-def test_a_handshake(benchmark: BenchmarkFixture) -> None:
-    benchmark(lambda: Wire().carry())
+def test_a_handshake(benchmark: BenchmarkFixture, ends: tuple[End, End]) -> None:
+    benchmark(lambda: Wire(ends).carry())
+
+
+SECURITY: dict[str, Callable[..., Security]] = {
+    "noise": Security.noise,
+    "tls": Security.tls,
+    "plaintext": lambda key, sign: Security.plaintext(key),
+}
+MUXERS = {"yamux": "/yamux/1.0.0", "mplex": "/mplex/6.7.0"}

@@ -74,5 +74,16 @@ def __dir__() -> list[str]:
 
 
 OPEN_ROOMS = frozenset(
-    {"addresses", "events", "exceptions", "files", "identity", "limits", "protocols", "testing", "upgrade"}
+    {
+        "addresses",
+        "events",
+        "exceptions",
+        "files",
+        "identity",
+        "limits",
+        "protocols",
+        "testing",
+        "transports",
+        "upgrade",
+    }
 )

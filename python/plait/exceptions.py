@@ -18,6 +18,7 @@
     ├── UpgradeError                           .stage
     │   ├── NegotiationError                   .offered
     │   │   └── ProtocolNotSupportedError      .supported, with "did you mean"
+    │   ├── PrivateNetworkError                the peer has another key, or none
     │   └── SecurityError
     │       ├── HandshakeError
     │       └── PeerIdMismatchError            .expected .actual

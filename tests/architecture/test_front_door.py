@@ -10,12 +10,14 @@ import plait
 # Changing this list is changing the API: it belongs into the changelog.
 FRONT_DOOR = [
     "Connection",
+    "DialOptions",
     "Host",
     "HostConfig",
     "KeyPair",
     "Limits",
     "PeerId",
     "PlaitError",
+    "PrivateNetwork",
     "PublicKey",
     "Stream",
     "Timeouts",
@@ -34,6 +36,7 @@ HEAVY = {
     "rich",
     "trio",
     "uvloop",
+    "websockets",
 }
 
 
@@ -49,3 +52,20 @@ def test_importing_plait_loads_nothing_heavy() -> None:
     program = "import sys, plait; print('\\n'.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert HEAVY & set(done.stdout.split()) == set()
+
+
+def test_a_host_loads_the_websocket_library_with_its_first_websocket() -> None:
+    program = """
+import asyncio, sys, plait
+
+async def main():
+    async with plait.Host() as alice, plait.Host(listen=()) as bob:
+        await bob.connect(alice.addresses[0])
+    print("websockets" in sys.modules)
+    async with plait.Host(listen="/ip4/127.0.0.1/tcp/0/ws"):
+        print("websockets" in sys.modules)
+
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]

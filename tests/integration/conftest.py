@@ -14,7 +14,7 @@ from plait.testing import network, no_leaks
 Duo = Callable[..., AbstractAsyncContextManager[tuple[plait.Host, plait.Host]]]
 
 
-@pytest.fixture(params=["tcp", "memory"])
+@pytest.fixture(params=["tcp", "ws", "memory"])
 def duo(request: pytest.FixtureRequest) -> Duo:
     """`async with duo() as (alice, bob):` two hosts that reach each other; none of them has dialed yet."""
 
@@ -25,7 +25,11 @@ def duo(request: pytest.FixtureRequest) -> Duo:
                 async with network(2, config=config) as (alice, bob):
                     yield alice, bob
             else:
-                async with plait.Host(config=config) as alice, plait.Host(config=config) as bob:
+                listen = "/ip4/127.0.0.1/tcp/0" + ("/ws" if request.param == "ws" else "")
+                async with (
+                    plait.Host(listen=listen, config=config) as alice,
+                    plait.Host(listen=listen, config=config) as bob,
+                ):
                     yield alice, bob
 
     return enter

@@ -19,6 +19,7 @@ import pytest
 import plait
 
 PLAIT = [sys.executable, "-m", "plait"]
+SECURITY = plait.HostConfig().security
 ADDRESS = "/ip4/127.0.0.1/tcp/0"
 # Nobody listens on the discard port of a test machine; the peer id is of the specification's test key.
 NOBODY = "/ip4/127.0.0.1/tcp/9/p2p/12D3KooWBwC8DxHrNKxcMLzNhbsy5r1B5pnoEPxzVzLUY4tjYBpE"
@@ -45,7 +46,7 @@ class TestSendAndReceive:
             "bytes": len(content),
             "verified": True,
         }
-        assert done == {**done, "transport": "tcp", "security": "/noise", "muxer": "/yamux/1.0.0"}
+        assert done == {**done, "transport": "tcp", "security": SECURITY[0], "muxer": "/yamux/1.0.0"}
         assert done["seconds"] > 0
         at_receiver = {event["event"]: event for event in recv.events()}
         assert at_receiver["file"]["digest"] == file["digest"]
@@ -57,7 +58,7 @@ class TestSendAndReceive:
             sent = run("send", tmp_path / "data", recv.address)
             assert recv.wait() == 0
         assert sent.stdout.startswith("sent 1 file, 1000 bytes in ")
-        assert sent.stdout.endswith("MB/s, tcp, /noise, /yamux/1.0.0, verified\n")
+        assert sent.stdout.endswith(f"MB/s, tcp, {SECURITY[0]}, /yamux/1.0.0, verified\n")
         received = recv.output()
         assert "data: 1 kB, " in received
         assert "received 1 file, 1000 bytes in " in received
@@ -153,7 +154,7 @@ class TestPeers:
         assert "/plait/files/1.0.0" in info["protocols"]
         assert info["agent"].startswith("plait/")
         assert info["observed_address"].startswith("/ip4/127.0.0.1/tcp/")
-        assert (info["security"], info["muxer"]) == ("/noise", "/yamux/1.0.0")
+        assert (info["security"], info["muxer"]) == (SECURITY[0], "/yamux/1.0.0")
         assert "/plait/files/1.0.0" in text
 
     def test_nobody_is_there(self) -> None:

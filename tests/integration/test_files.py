@@ -43,7 +43,7 @@ async def test_a_tree_arrives_as_it_was(duo: Duo, tmp_path: Path) -> None:
         sent.file.name: sent.digest for sent in report.sent
     }
     assert report.seconds > 0
-    assert report.connection.security == "/noise"
+    assert report.connection.security == plait.HostConfig().security[0]
 
 
 async def test_files_share_one_connection_and_go_at_once(duo: Duo, tmp_path: Path) -> None:

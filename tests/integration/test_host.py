@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import socket
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -43,6 +44,7 @@ from plait.exceptions import (
 from plait.host import Host, HostConfig
 from plait.identity import KeyPair
 from plait.limits import Limits, Timeouts
+from plait.protocols import compatible_with
 from plait.testing import network, no_leaks
 
 ECHO = "/echo/1"
@@ -697,3 +699,45 @@ def test_every_name_of_the_front_door_is_there() -> None:
 
 async def _connect(host: Host, other: Host) -> Any:
     return await host.connect(other.addresses[0])
+
+
+async def test_handlers_by_match_and_alias_and_versions_that_fall_back(duo):
+    seen: list[str] = []
+
+    async def note(stream: plait.Stream) -> None:
+        seen.append(stream.protocol)
+        await stream.write(stream.protocol.encode())
+
+    async with duo() as (alice, bob):
+        bob.handle("/x/1.2.0", note, aliases=["/y/1.0.0"], match=compatible_with("/x/1.2.0"))
+        target = bob.addresses[0]
+        for proposed, agreed in [
+            (["/x/1.2.0"], "/x/1.2.0"),
+            (["/x/1.0.7"], "/x/1.0.7"),
+            (["/y/1.0.0"], "/y/1.0.0"),
+            (["/x/2.0.0", "/x/1.1.0"], "/x/1.1.0"),
+        ]:
+            async with await alice.open_stream(target, proposed) as stream:
+                assert (stream.protocol, await stream.read()) == (agreed, agreed.encode())
+        with pytest.raises(ProtocolNotSupportedError):
+            await alice.open_stream(target, "/x/1.3.0")
+        bob.unhandle("/x/1.2.0")
+        with pytest.raises(ProtocolNotSupportedError):
+            await alice.open_stream(target, "/x/1.0.7")
+        async with await alice.open_stream(target, "/y/1.0.0") as stream:
+            assert await stream.read() == b"/y/1.0.0"
+    assert seen == ["/x/1.2.0", "/x/1.0.7", "/y/1.0.0", "/x/1.1.0", "/y/1.0.0"]
+
+
+async def test_a_match_that_raises_accepts_nothing(duo, monkeypatch):
+    told: list[BaseException] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda each: told.append(each.exc_value))
+
+    def breaks(name: str) -> bool:
+        raise ZeroDivisionError(name)
+
+    async with duo() as (alice, bob):
+        bob.handle("/x/1", lambda stream: asyncio.sleep(0), match=breaks)
+        with pytest.raises(ProtocolNotSupportedError):
+            await alice.open_stream(bob.addresses[0], "/x/2")
+    assert [type(error) for error in told] == [ZeroDivisionError]

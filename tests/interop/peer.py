@@ -31,6 +31,8 @@ ECHO = "/x/echo/1.0.0"  # echoes until the remote closes its write side, then cl
 DIGEST = "/x/digest/1.0.0"  # reads to end of stream, answers 8-byte length + sha256, closes
 RESET = "/x/reset/1.0.0"  # reads one byte, then resets the stream
 
+LISTEN = {"tcp": "/ip4/127.0.0.1/tcp/0", "ws": "/ip4/127.0.0.1/tcp/0/ws"}
+
 # The commands of the shared line take no size of their own when `--up` is left out.
 DEFAULT_BODY = 1 << 20
 # A stream that is held open still has to answer, however many there are.
@@ -64,7 +66,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("command", choices=["listen", "handshakes", "hold", *ACTIONS])
     parser.add_argument("--addr", action="append", default=[], help="listen address, repeatable")
     parser.add_argument("--to", help="multiaddr with /p2p/…")
-    parser.add_argument("--transport", choices=["tcp"], default="tcp")
+    parser.add_argument("--transport", choices=[*LISTEN], default="tcp")
     parser.add_argument("--security", choices=list(SECURITY), help="only this one")
     parser.add_argument("--muxer", choices=list(MUXERS), help="only this one")
     parser.add_argument("--psk", type=Path, help="swarm.key file of a private network")
@@ -124,7 +126,7 @@ def new_host(
 
 
 async def listen(options: argparse.Namespace) -> None:
-    addresses = options.addr or ["/ip4/127.0.0.1/tcp/0"]
+    addresses = options.addr or [LISTEN[options.transport]]
     async with asyncio.TaskGroup() as group, new_host(options, addresses) as host:
         serve(host, options)
         if options.connections:

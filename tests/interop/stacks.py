@@ -16,6 +16,7 @@ from cells import AT_ONCE, GATING, OURS, Cell, Table, announce_retry, gates, pai
 from peers_folder import peers_environment
 
 STACKS = [f"tcp/{security}/{muxer}" for security in ("noise", "tls") for muxer in ("yamux", "mplex")]
+STACKS += ["ws/noise/yamux", "ws/tls/yamux"]
 # Seconds for one check. A healthy one takes well under one; some peers start slowly on two busy cores.
 CHECK_LIMIT = 20
 # Of py's checks only those that py passes against itself: known.toml has something on each of the others.

@@ -76,9 +76,8 @@ def verdict(tables: Sequence[Table], broken: Sequence[str], seconds: float) -> i
     others = Counter(cell.state for cell in cells if not cell.gates)
     failed = gating["failed"] + len(broken)
     again = sum(cell.tries > 1 for cell in cells)
-    print(
-        f"\ninterop: {gating['ok']} cells hold, {gating['known']} show a defect of the peer itself, {failed} failed"
-    )
+    known = gating["known"]
+    print(f"\ninterop: {gating['ok']} cells hold, {known} show a defect of the peer itself, {failed} failed")
     print(f"         beside them {others.total()} that do not gate, {others['failed']} of which failed")
     print(f"         {again} were tried twice; {seconds:.0f} s in all")
     return 1 if failed else 0

@@ -18,6 +18,7 @@ from plait.exceptions import (
     StreamResetError,
 )
 from plait.host.router import RESERVED_STREAMS, Router
+from plait.protocols import compatible_with
 
 
 class FakeStream:
@@ -203,3 +204,58 @@ def test_a_protocol_has_one_handler() -> None:
         router.add("/a/1", waits)
     with pytest.raises(LocalProtocolError, match="/b/1"):
         router.remove("/b/1")
+
+
+async def test_aliases_have_the_same_handler_and_are_announced() -> None:
+    changes: list[int] = []
+    router = Router(10, lambda: changes.append(1))
+    router.add("/a/1", returns, aliases=["/a/0", "/old"])
+    assert (router.protocols, len(changes)) == (("/a/1", "/a/0", "/old"), 1)
+    for name in router.protocols:
+        assert await start(router, FakeStream(name)).ended == "closed"
+    with pytest.raises(ConfigError, match="/old"):
+        router.add("/b", returns, aliases=["/old"])
+    assert "/b" not in router.protocols
+    router.remove("/old")
+    assert router.protocols == ("/a/1", "/a/0")
+    await router.close()
+
+
+async def test_a_match_takes_what_nobody_serves_under_its_name() -> None:
+    router = Router(10)
+    assert router.rule is None
+    router.add("/a/1", returns, match=lambda name: name.startswith("/a/"))
+    router.add("/a/special", raises(ZeroDivisionError()))
+    assert router.rule is not None
+    assert [router.rule(name) for name in ("/a/7", "/b/7")] == [True, False]
+    assert await start(router, FakeStream("/a/7")).ended == "closed"
+    assert await start(router, FakeStream("/a/special")).ended == StreamCode.HANDLER_FAILED
+    assert await start(router, FakeStream("/b/7")).ended == StreamCode.NEGOTIATION_FAILED
+    router.remove("/a/1")
+    assert router.rule is None
+    assert await start(router, FakeStream("/a/7")).ended == StreamCode.NEGOTIATION_FAILED
+    await router.close()
+
+
+@pytest.mark.parametrize(
+    ("proposed", "taken"),
+    [
+        ("/chat/1.2.0", True),
+        ("/chat/1.0.9", True),
+        ("/chat/1.3.0", False),
+        ("/chat/2.0.0", False),
+        ("/chat/0.2.0", False),
+        ("/chats/1.2.0", False),
+        ("/chat/1.2", False),
+        ("/chat/1.2.0/x", False),
+        ("/chat/1.0.9999999999", False),
+        ("", False),
+    ],
+)
+def test_compatible_versions(proposed: str, taken: bool) -> None:
+    assert compatible_with("/chat/1.2.0")(proposed) is taken
+
+
+def test_a_name_without_a_version_is_compatible_with_nothing() -> None:
+    with pytest.raises(ConfigError, match="version"):
+        compatible_with("/chat")

@@ -52,9 +52,12 @@ class MemoryBudget:
 
 @final
 class ProtocolSet:
-    """The protocols that a host answers to: made anew when one is added, shared by its sessions."""
+    """The protocols that a host answers to: made anew when one is added, shared by its sessions.
 
-    def __new__(cls, names: Iterable[str]) -> ProtocolSet: ...
+    `rule` says whether a protocol that is not among the names is answered to all the same.
+    """
+
+    def __new__(cls, names: Iterable[str], rule: Callable[[str], bool] | None = None) -> ProtocolSet: ...
     def __contains__(self, name: object, /) -> bool: ...
     def __len__(self) -> int: ...
 
@@ -200,7 +203,7 @@ class Session:
         """When to call `handle_timeout`; `None`: never."""
     @property
     def has_pending(self) -> bool:
-        """A flush is due: `transmit` may give something, or `is_overloaded` changed since it was last asked."""
+        """A flush is due: `transmit` may give something, or `is_overloaded` has changed."""
     @property
     def is_overloaded(self) -> bool:
         """The socket must not be read: the peer does not read our answers, or nobody its data."""

@@ -2,7 +2,7 @@
 
 Purpose: parse, check, take apart and put together multiaddrs.
 Takes: multiaddrs as text, bytes or objects; socket addresses.
-Gives: `parse` and `parse_many`, `Component`, `Endpoint`, and questions about addresses.
+Gives: `parse` and `parse_many`, `Component`, `Endpoint`, `WebSocketAddress`, and questions about addresses.
 May look at: identity, exceptions, types.
 """
 
@@ -21,10 +21,12 @@ from plait.addresses.endpoint import (
 )
 from plait.addresses.parsing import components, join, parse, parse_many
 from plait.addresses.peer import peer_of, split_peer, with_peer
+from plait.addresses.websocket import WebSocketAddress, web_socket
 
 __all__ = [
     "Component",
     "Endpoint",
+    "WebSocketAddress",
     "components",
     "from_socket",
     "host_port",
@@ -38,6 +40,7 @@ __all__ = [
     "parse_many",
     "peer_of",
     "split_peer",
+    "web_socket",
     "with_host",
     "with_peer",
     "with_port",

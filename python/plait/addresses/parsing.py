@@ -48,29 +48,28 @@ def components(address: AddressLike) -> tuple[Component, ...]:
 
 def join(parts: Iterable[Component]) -> Multiaddr:
     """The address that is made of these components."""
-    from plait.addresses.address import Address
-
-    return Address.from_components(tuple(parts))
+    return _class().from_components(tuple(parts))
 
 
 def _address(address: AddressLike) -> Address:
-    if isinstance(address, str | bytes):
-        return _parsed(address)
+    if isinstance(address, _class()):
+        return address
+    return _parsed(address if isinstance(address, str | bytes) else bytes(address))
+
+
+@lru_cache(maxsize=1)
+def _class() -> type[Address]:
+    # Loaded with the first address, because it loads the multiaddr package.
     from plait.addresses.address import Address
 
-    if isinstance(address, Address):
-        return address
-    return _parsed(bytes(address))
+    return Address
 
 
 @lru_cache(maxsize=CACHED)
 def _parsed(address: str | bytes) -> Address:
-    # Loaded with the first address, because it loads the multiaddr package.
-    from plait.addresses.address import Address
-
     if not address:
         raise InvalidMultiaddrError("an empty multiaddr")
-    parsed = Address(address)
+    parsed = _class()(address)
     if not parsed.components:
         raise InvalidMultiaddrError("an empty multiaddr")
     return parsed

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from plait.exceptions import ConfigError
 from plait.limits import Limits, Timeouts
-from plait.transports import MemoryTransport, TcpTransport
+from plait.transports import MemoryTransport, TcpTransport, WebSocketOptions, WebSocketTransport
 from plait.upgrade.options import MUXERS, SECURITY
 
 if TYPE_CHECKING:
@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     from plait.upgrade import PrivateNetwork
 
 __all__ = ["HostConfig"]
-
-
-def default_transports() -> Sequence[Transport]:
-    """What a host dials and listens with unless told otherwise."""
-    return (TcpTransport(), MemoryTransport())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +31,9 @@ class HostConfig:
             refuse to open streams.
         ping: answer pings. js-libp2p drops connections whose pings fail.
         ping_idle: seconds without a ping after which a ping stream is closed.
-        transports: makes the transports of a host; the first that knows an address gets it.
+        websocket: certificates and bounds of WebSockets.
+        transports: makes the transports of a host; the first that knows an address gets it. TCP, WebSocket
+            and memory when `None`.
         security: security protocols in order of preference, from `plait.upgrade`.
         muxers: muxers in order of preference. mplex only when it is named.
         private_network: speak to nobody outside of this network.
@@ -49,7 +46,8 @@ class HostConfig:
     ping: bool = True
     # Four times the interval of the slowest pinger that is known, rust's 15 s.
     ping_idle: float = 60.0
-    transports: Callable[[], Sequence[Transport]] = default_transports
+    websocket: WebSocketOptions = field(default_factory=WebSocketOptions)
+    transports: Callable[[], Sequence[Transport]] | None = None
     security: Sequence[ProtocolId] = SECURITY
     muxers: Sequence[ProtocolId] = MUXERS
     private_network: PrivateNetwork | None = None
@@ -59,6 +57,12 @@ class HostConfig:
             raise ConfigError(f"agent_version has more than {MAX_AGENT} characters, or a line end")
         if self.ping_idle <= 0:
             raise ConfigError("ping_idle has to be more than 0 s")
+
+    def make_transports(self) -> Sequence[Transport]:
+        """What a host dials and listens with, in the order in which they are asked."""
+        if self.transports is not None:
+            return self.transports()
+        return (TcpTransport(), WebSocketTransport(self.websocket), MemoryTransport())
 
 
 # As kubo has it; longer names only take room from addresses in identify.

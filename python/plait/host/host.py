@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, suppress
 from enum import Enum, auto
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast, overload
 
 from plait.addresses import parse
 from plait.connection import Connection, Stream
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Host"]
 
+Aliases: TypeAlias = "Sequence[ProtocolId]"
+Match: TypeAlias = "Callable[[ProtocolId], bool]"
 H = TypeVar("H", bound="Callable[[Any], Any]")
 E = TypeVar("E")
 
@@ -112,7 +114,7 @@ class Host:
         )
         self._swarm = Swarm(
             upgrader,
-            TransportRegistry(config.transports()),
+            TransportRegistry(config.make_transports()),
             peerstore=self.peerstore,
             bus=self._bus,
             timeouts=config.timeouts,
@@ -121,7 +123,7 @@ class Host:
             on_stream=self._router.start,
         )
         # Before the first connection: peers ask at once what we speak.
-        self._swarm.set_protocols(self._router.protocols)
+        self._swarm.set_protocols(self._router.protocols, self._router.rule)
         try:
             for address in self._listen:
                 await self._swarm.listen(address)
@@ -151,16 +153,37 @@ class Host:
     # Serving
 
     @overload
-    def handle(self, protocol: ProtocolId, handler: None = None) -> Callable[[H], H]: ...
+    def handle(
+        self, protocol: ProtocolId, handler: None = None, *, aliases: Aliases = (), match: Match | None = None
+    ) -> Callable[[H], H]: ...
     @overload
-    def handle(self, protocol: ProtocolId, handler: H) -> H: ...
+    def handle(
+        self, protocol: ProtocolId, handler: H, *, aliases: Aliases = (), match: Match | None = None
+    ) -> H: ...
     @overload
-    def handle(self, protocol: ProtocolId, handler: Handler | None = None) -> Any: ...
-    def handle(self, protocol: ProtocolId, handler: Any = None) -> Any:
+    def handle(
+        self,
+        protocol: ProtocolId,
+        handler: Handler | None = None,
+        *,
+        aliases: Aliases = (),
+        match: Match | None = None,
+    ) -> Any: ...
+    def handle(
+        self, protocol: ProtocolId, handler: Any = None, *, aliases: Aliases = (), match: Match | None = None
+    ) -> Any:
         """Serves a protocol: `@host.handle("/chat/1.0.0")`, or with the handler as second argument.
 
         The handler gets each stream in a task of its own. When it returns, the stream is closed; when
-        it raises, the stream is reset, and the error is logged.
+        it raises, the stream is reset, and the error is logged. `stream.protocol` is the name that the
+        peer proposed.
+
+        Args:
+            protocol: the name that peers are told.
+            handler: called with each stream.
+            aliases: other names that peers are told, for the same handler.
+            match: called with each name that nobody serves under itself; whether it is this protocol too.
+                `plait.protocols.compatible_with("/chat/1.2.0")` takes the older versions 1.
 
         Raises:
             ConfigError: not a protocol id, or one that has a handler.
@@ -168,11 +191,11 @@ class Host:
         if handler is None:
 
             def register(decorated: H) -> H:
-                self._router.add(protocol, decorated)
+                self._router.add(protocol, decorated, aliases=aliases, match=match)
                 return decorated
 
             return register
-        self._router.add(protocol, handler)
+        self._router.add(protocol, handler, aliases=aliases, match=match)
         return handler
 
     def unhandle(self, protocol: ProtocolId) -> None:
@@ -368,7 +391,7 @@ class Host:
 
     def _protocols_changed(self) -> None:
         if self._swarm is not None and self._state is _State.RUNNING:
-            self._swarm.set_protocols(self._router.protocols)
+            self._swarm.set_protocols(self._router.protocols, self._router.rule)
             if self._identify is not None:
                 self._identify.changed()
 

@@ -47,6 +47,8 @@ class Router:
         self._maximum = maximum
         self._changed = changed
         self._handlers: dict[ProtocolId, Handler] = {}
+        # Only of the protocols that have one; in the order in which they were added.
+        self._rules: dict[ProtocolId, Callable[[ProtocolId], bool]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closed = False
         self.failed = 0
@@ -55,16 +57,31 @@ class Router:
 
     # Commands
 
-    def add(self, protocol: ProtocolId, handler: Handler) -> None:
+    def add(
+        self,
+        protocol: ProtocolId,
+        handler: Handler,
+        *,
+        aliases: Sequence[ProtocolId] = (),
+        match: Callable[[ProtocolId], bool] | None = None,
+    ) -> None:
         """Serves a protocol from now on, also on connections that exist.
+
+        Args:
+            aliases: other names of the same protocol, announced as it is.
+            match: says of a name that nobody serves under itself whether it is this protocol too.
 
         Raises:
             ConfigError: the name cannot be one of a protocol, or has a handler already.
         """
-        _check_name(protocol)
-        if protocol in self._handlers:
-            raise ConfigError(f"{protocol} has a handler already", hint="unhandle it first")
-        self._handlers[protocol] = handler
+        names = (protocol, *aliases)
+        for name in names:
+            _check_name(name)
+            if name in self._handlers:
+                raise ConfigError(f"{name} has a handler already", hint="unhandle it first")
+        self._handlers |= dict.fromkeys(names, handler)
+        if match is not None:
+            self._rules[protocol] = match
         self._changed()
 
     def remove(self, protocol: ProtocolId) -> None:
@@ -75,11 +92,12 @@ class Router:
         """
         if self._handlers.pop(protocol, None) is None:
             raise LocalProtocolError(f"{protocol} has no handler")
+        self._rules.pop(protocol, None)
         self._changed()
 
     def start(self, stream: Stream) -> None:
         """Starts the handler of an inbound stream whose protocol is agreed on."""
-        handler = self._handlers.get(stream.protocol)
+        handler = self._handler_of(stream.protocol)
         if self._is_closed:
             stream.reset(StreamCode.SHUTDOWN)
         elif handler is None:
@@ -118,9 +136,26 @@ class Router:
         return tuple(self._handlers)
 
     @property
+    def rule(self) -> Callable[[ProtocolId], bool] | None:
+        """Says whether a protocol that is not among these is served all the same; `None`: no."""
+        return self._is_matched if self._rules else None
+
+    @property
     def running(self) -> int:
         """Handler tasks at the moment."""
         return len(self._tasks)
+
+    # Which handler
+
+    def _handler_of(self, protocol: ProtocolId) -> Handler | None:
+        handler = self._handlers.get(protocol)
+        if handler is None:
+            served = next((name for name, match in self._rules.items() if match(protocol)), None)
+            handler = None if served is None else self._handlers[served]
+        return handler
+
+    def _is_matched(self, protocol: ProtocolId) -> bool:
+        return any(match(protocol) for match in self._rules.values())
 
     # The task of one stream
 

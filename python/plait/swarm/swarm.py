@@ -124,9 +124,9 @@ class Swarm:
                 connection.abort()
         await asyncio.gather(*closing, return_exceptions=True)
 
-    def set_protocols(self, names: Iterable[str]) -> None:
-        """What peers may open streams for, on every connection."""
-        protocols = self._upgrader.set_protocols(names)
+    def set_protocols(self, names: Iterable[str], rule: Callable[[str], bool] | None = None) -> None:
+        """What peers may open streams for, on every connection: the names, and what the rule accepts."""
+        protocols = self._upgrader.set_protocols(names, rule)
         for connection in self.connections:
             connection.set_protocols(protocols)
 

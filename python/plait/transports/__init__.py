@@ -2,8 +2,9 @@
 
 Purpose: dial and listen, for each kind of address.
 Takes: multiaddrs without `/p2p`, and a factory of asyncio protocols.
-Gives: `TcpTransport`, `MemoryTransport`, the `TransportRegistry`, and which address is at which end.
-May look at: abc, addresses, exceptions.
+Gives: `TcpTransport`, `WebSocketTransport`, `MemoryTransport`, the `TransportRegistry`, and which address is
+    at which end.
+May look at: limits, abc, addresses, exceptions.
 """
 
 from plait.transports.interfaces import interface_hosts
@@ -11,12 +12,15 @@ from plait.transports.locate import locate
 from plait.transports.memory import MemorySpace, MemoryTransport
 from plait.transports.registry import TransportRegistry
 from plait.transports.tcp import TcpTransport
+from plait.transports.websocket import WebSocketOptions, WebSocketTransport
 
 __all__ = [
     "MemorySpace",
     "MemoryTransport",
     "TcpTransport",
     "TransportRegistry",
+    "WebSocketOptions",
+    "WebSocketTransport",
     "interface_hosts",
     "locate",
 ]

@@ -117,9 +117,12 @@ class Upgrader:
             send_buffer=limits.send_buffer,
         )
 
-    def set_protocols(self, names: Iterable[str]) -> ProtocolSet:
-        """What connections serve from now on; live ones get it by `Connection.set_protocols`."""
-        self.protocols = ProtocolSet(names)
+    def set_protocols(self, names: Iterable[str], rule: Callable[[str], bool] | None = None) -> ProtocolSet:
+        """What connections serve from now on; live ones get it by `Connection.set_protocols`.
+
+        `rule` says whether a protocol that is not among the names is served all the same.
+        """
+        self.protocols = ProtocolSet(names, rule)
         return self.protocols
 
     def outbound(

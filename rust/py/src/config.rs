@@ -50,9 +50,13 @@ pub(crate) struct ProtocolSet {
 #[pymethods]
 impl ProtocolSet {
     #[new]
-    fn new(py: Python<'_>, names: Vec<String>) -> PyResult<Self> {
+    #[pyo3(signature = (names, rule = None))]
+    fn new(py: Python<'_>, names: Vec<String>, rule: Option<Py<PyAny>>) -> PyResult<Self> {
         let size = names.len();
-        let names = multistream::ProtocolSet::new(names).map_err(|error| protocol_name(py, &error))?;
+        let mut names = multistream::ProtocolSet::new(names).map_err(|error| protocol_name(py, &error))?;
+        if let Some(rule) = rule {
+            names = names.with_rule(Arc::new(move |name| accepts(&rule, name)));
+        }
         Ok(Self { names: Arc::new(names), size })
     }
 
@@ -63,6 +67,18 @@ impl ProtocolSet {
     fn __len__(&self) -> usize {
         self.size
     }
+}
+
+/// The verdict of a rule written in Python. One that fails accepts nothing, and Python's hook for errors
+/// that nobody can catch is told.
+fn accepts(rule: &Py<PyAny>, name: &str) -> bool {
+    Python::attach(|py| {
+        let rule = rule.bind(py);
+        rule.call1((name,)).and_then(|verdict| verdict.is_truthy()).unwrap_or_else(|error| {
+            error.write_unraisable(py, Some(rule));
+            false
+        })
+    })
 }
 
 /// What all sessions of a host share. Times in seconds, sizes in bytes.

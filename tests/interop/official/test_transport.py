@@ -20,6 +20,7 @@ from redis import Redis
 
 PROGRAM = [sys.executable, "-W", "error", str(Path(__file__).with_name("transport.py"))]
 STACKS = [f"tcp/{security}/{muxer}" for security in ("noise", "tls") for muxer in ("yamux", "mplex")]
+STACKS += ["ws/noise/yamux", "ws/tls/yamux"]
 FORMS = ("old", "new")
 KEY = "a5b50d5e"
 LISTS = {"old": "listenerAddr", "new": f"{KEY}_listener_multiaddr"}

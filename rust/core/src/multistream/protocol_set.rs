@@ -1,6 +1,8 @@
 //! Which names we may offer, and which of them we answer to.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
 
 use super::MAX_ROUNDS;
 use super::message::{HEADER, LIST, MAX_MESSAGE_BYTES, NEWLINE, NOT_AVAILABLE};
@@ -14,10 +16,24 @@ pub trait Supported {
     fn names(&self) -> Vec<String>;
 }
 
-/// A set of protocol ids, sorted by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A set of protocol ids, sorted by name, and perhaps a rule for others.
+#[derive(Clone, Default)]
 pub struct ProtocolSet {
     names: BTreeSet<String>,
+    rule: Option<Rule>,
+}
+
+/// Says whether a protocol that is not in the set is spoken all the same.
+pub type Rule = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
+impl fmt::Debug for ProtocolSet {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ProtocolSet")
+            .field("names", &self.names)
+            .field("has_rule", &self.rule.is_some())
+            .finish()
+    }
 }
 
 impl ProtocolSet {
@@ -38,6 +54,13 @@ impl ProtocolSet {
         Ok(set)
     }
 
+    /// The same set, and in addition every protocol that the rule accepts. `ls` does not list those.
+    #[must_use]
+    pub fn with_rule(mut self, rule: Rule) -> Self {
+        self.rule = Some(rule);
+        self
+    }
+
     /// Adds a protocol; false if it was there already.
     ///
     /// # Errors
@@ -56,7 +79,7 @@ impl ProtocolSet {
 
 impl Supported for ProtocolSet {
     fn supports(&self, protocol: &str) -> bool {
-        self.names.contains(protocol)
+        self.names.contains(protocol) || self.rule.as_ref().is_some_and(|accepts| accepts(protocol))
     }
 
     fn names(&self) -> Vec<String> {
