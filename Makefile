@@ -51,7 +51,7 @@ wheel: ready ## dist/plait-….whl, for every Python from 3.11 on
 	@$(PY) -m maturin build --release --locked --quiet --out dist
 	@ls dist/*.whl
 
-interop: ready ## with go, rust, js and py peers (PEERS=DIR)
+interop: ready ## with go, rust, js and py peers over every stack (PEERS=DIR, ARGS=--help)
 	@$(PY) tests/interop/run.py --peers "$(PEERS)" $(ARGS)
 
 bench: ready ## benchmarks of the core and of the binding: nothing else should run

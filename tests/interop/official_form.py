@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -44,9 +45,15 @@ def run() -> list[Cell]:
             f"--junitxml={report}",
             str(FOLDER),
         ]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as pytest:
+            try:
+                output, _ = pytest.communicate()
+            except BaseException:
+                # It has a server to stop, which it would not do when killed.
+                pytest.send_signal(signal.SIGINT)
+                raise
         if not report.is_file():
-            return [Cell(REST, "pytest", True, "failed", failed={"pytest": done.stdout + done.stderr})]
+            return [Cell(REST, "pytest", True, "failed", failed={"pytest": output.decode()})]
         tests = list(ElementTree.parse(report).iter("testcase"))
     skipped = {str(each.get("message")) for test in tests for each in test.iter("skipped")}
     for why in sorted(skipped):
