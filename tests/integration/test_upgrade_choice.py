@@ -175,7 +175,6 @@ async def test_plaintext_warns_once_and_is_good_for_measuring():
             (MPLEX,),
             "muxer negotiation",
         ),
-        ({"security": [TLS], "muxers": [MPLEX]}, {"security": [TLS]}, (MPLEX,), "muxer negotiation"),
     ],
 )
 async def test_nothing_in_common_is_said_here_and_counted_there(near, far, offered, stage):
@@ -186,6 +185,18 @@ async def test_nothing_in_common_is_said_here_and_counted_there(near, far, offer
         assert all(name in str(error) for name in offered)
         while bob.stats()["upgrades_failed"] == 0:
             await asyncio.sleep(0.01)
+        assert (bob.stats()["upgrades_failed"], alice.connections, bob.connections) == (1, (), ())
+
+
+async def test_a_muxer_that_tls_leaves_to_the_channel_is_refused_after_the_connection_is_there():
+    # ALPN always has room for "later", so a dialer with one muxer goes on without waiting for the answer.
+    async with pair({"security": [TLS], "muxers": [MPLEX]}, {}) as (alice, bob):
+        connection = await alice.connect(bob.addresses[0])
+        await connection.wait_closed()
+        assert connection.reason is not None
+        error = connection.reason.__cause__
+        assert isinstance(error, NegotiationError)
+        assert (tuple(error.offered), error.stage) == ((MPLEX,), "muxer negotiation")
         assert (bob.stats()["upgrades_failed"], alice.connections, bob.connections) == (1, (), ())
 
 

@@ -410,7 +410,7 @@ async def test_the_host_has_a_bounded_number_of_attempts_at_once() -> None:
     net.behave = is_silent
     task = asyncio.ensure_future(net.dialer.dial(BOB, NEAR[:1]))
     await net.reached(1)
-    other = asyncio.ensure_future(net.dialer._connect(BOB, _attempt(NEAR[1])))
+    other = asyncio.ensure_future(net.dialer._connect(BOB, _attempt(NEAR[1]), None))
     await asyncio.sleep(0)
     assert len(net.drivers) == 1
     for each in (task, other):

@@ -103,8 +103,8 @@ impl Fault {
     /// Whether a side may give this as the reason of its end.
     fn explains(self, reason: &Reason, path: Path, is_up: bool, received: u64) -> bool {
         let is_garbled = matches!(self.kind, Kind::Garble { .. });
-        // Who hears a nonce and then nothing has met another network, as far as it can know.
-        let is_silent = path.is_private && received == NONCE_LENGTH as u64;
+        // Who hears a nonce at most has met somebody outside of the network, as far as it can know.
+        let is_silent = path.is_private && received <= NONCE_LENGTH as u64;
         match reason {
             Reason::EofInUpgrade(_) => !is_up && self.kind != Kind::Stall && !is_silent,
             Reason::OtherNetwork => !is_up && (is_silent || (path.is_private && is_garbled)),

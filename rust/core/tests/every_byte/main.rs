@@ -86,9 +86,9 @@ fn healthy(path: Path) -> [(bool, u64); 2] {
 fn kinds(path: Path) -> [(Kind, usize); 4] {
     let is_plainest = path.muxer == YAMUX && path.is_early && !path.is_simultaneous;
     let [cut, stall, garble] = match path.security {
-        TLS if is_plainest => [1, 5, 7],
-        TLS => [7, 31, 37],
-        _ => [1, 3, 7],
+        TLS if is_plainest => [1, 7, 11],
+        TLS => [13, 61, 61],
+        _ => [1, 5, 11],
     };
     // The lowest bit, and the one that makes varints go on and lengths enormous.
     let [low, high] = [0x01, 0x80].map(|mask| (Kind::Garble { mask }, garble));
