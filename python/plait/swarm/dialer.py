@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from plait.addresses import components, is_unspecified
 from plait.exceptions import (
+    ConfigError,
     ConnectionClosedError,
     DialAttempt,
     DialError,
@@ -87,6 +88,7 @@ class Dialer:
             DialError: every address failed; `attempts` says how, and the cause is the most telling.
             ConnectionClosedError: the host is closing.
             LimitError: the host has all the connections it may have.
+            ConfigError: the options name a protocol that the host does not have.
         """
         candidates = tuple(dict.fromkeys(addresses))
         if peer == self._local_peer:
@@ -187,6 +189,10 @@ class Dialer:
                 attempts=race.attempts,
             ) from None
         if connection is None:
+            for attempt in race.attempts:
+                if isinstance(attempt.error, ConfigError):
+                    # The options are wrong whatever the address.
+                    raise attempt.error
             raise _failure(peer, race.attempts)
         refusal = self._adopt(connection)
         if refusal is not None:

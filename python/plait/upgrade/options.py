@@ -64,6 +64,9 @@ class DialOptions:
         # Dials with the same options are shared, so they are keys.
         object.__setattr__(self, "security", tuple(self.security))
         object.__setattr__(self, "muxers", tuple(self.muxers))
+        for names in (self.security, self.muxers):
+            if len(set(names)) < len(names):
+                raise ConfigError(f"a dial names each protocol once, not {', '.join(names)}")
         if self.role not in ("initiator", "responder", "simultaneous"):
             raise ConfigError(f"a dial's role is not {self.role!r}")
 

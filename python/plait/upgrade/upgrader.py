@@ -150,13 +150,13 @@ class Upgrader:
         """
         options = options or NO_OPTIONS
         offered = options.security or tuple(self._security)
-        last = self._spoken.get(expected_peer) if guess and len(offered) > 1 else None
-        guessed = (last,) if last is not None and last in offered else ()
+        last = self._spoken.get(expected_peer, offered) if guess and len(offered) > 1 else None
+        guessed = () if last is None else (last,)
         config = self._config_for(guessed or options.security, options.muxers)
 
         def establish(driver: Driver, agreed: Established) -> Connection:
             connection = self._connection(driver, agreed, remote_address)
-            self._spoken.note(connection.remote_peer, agreed.security)
+            self._spoken.note(connection.remote_peer, offered, agreed.security)
             if established.cancelled():
                 driver.loop.call_soon(driver.abort)
             else:
@@ -220,17 +220,20 @@ class Upgrader:
 
 
 class LastSpoken:
-    """The security protocol that each of the peers dialed last has taken."""
+    """The security protocol that each of the peers dialed last has taken from a list.
+
+    From another list, or from the same in another order, it might have taken another one.
+    """
 
     def __init__(self) -> None:
-        self._protocols: OrderedDict[PeerId, ProtocolId] = OrderedDict()
+        self._protocols: OrderedDict[tuple[PeerId, Sequence[ProtocolId]], ProtocolId] = OrderedDict()
 
-    def get(self, peer: PeerId | None) -> ProtocolId | None:
-        return None if peer is None else self._protocols.get(peer)
+    def get(self, peer: PeerId | None, offered: Sequence[ProtocolId]) -> ProtocolId | None:
+        return None if peer is None else self._protocols.get((peer, offered))
 
-    def note(self, peer: PeerId, protocol: ProtocolId) -> None:
-        self._protocols[peer] = protocol
-        self._protocols.move_to_end(peer)
+    def note(self, peer: PeerId, offered: Sequence[ProtocolId], protocol: ProtocolId) -> None:
+        self._protocols[peer, offered] = protocol
+        self._protocols.move_to_end((peer, offered))
         if len(self._protocols) > MAX_SPOKEN:
             self._protocols.popitem(last=False)
 

@@ -118,11 +118,11 @@ impl Veil {
         rest
     }
 
-    /// The peer sent its nonce and nothing more, which is what our own bytes move members of another
-    /// network to do.
+    /// The peer sent nothing but its nonce, or less. Our own bytes move strangers and members of another
+    /// network to end there; a member has more to say from the start.
     #[must_use]
-    pub const fn has_only_nonce(&self) -> bool {
-        matches!(self.inbound, Inbound::Stream { is_empty: true, .. })
+    pub const fn is_silent(&self) -> bool {
+        matches!(self.inbound, Inbound::Nonce(_) | Inbound::Stream { is_empty: true, .. })
     }
 }
 

@@ -4,7 +4,7 @@
 //! chopped, delayed, cut or altered at a chosen byte.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ed25519_dalek::{Signer, SigningKey};
@@ -26,6 +26,12 @@ use crate::tls::{CertificateKey, Credentials};
 /// # Panics
 /// Never: such keys are always valid.
 pub fn identity(seed: u8) -> (Arc<StaticKeys>, PeerId) {
+    // Making one costs as much as half a handshake, and tests make thousands of pairs with the same two.
+    static MADE: [OnceLock<(Arc<StaticKeys>, PeerId)>; 256] = [const { OnceLock::new() }; 256];
+    MADE[usize::from(seed)].get_or_init(|| make_identity(seed)).clone()
+}
+
+fn make_identity(seed: u8) -> (Arc<StaticKeys>, PeerId) {
     let signing = SigningKey::from_bytes(&[seed; 32]);
     let public = PublicKey::new(KeyType::Ed25519, signing.verifying_key().to_bytes())
         .unwrap_or_else(|error| unreachable!("32 bytes are an Ed25519 key: {error}"));
@@ -73,13 +79,17 @@ pub struct Link {
     pub chop: usize,
     /// After this many bytes the pipe is cut: the receiver sees the end of the transport.
     pub cut: Option<u64>,
-    /// The byte at this offset arrives with its lowest bit flipped.
+    /// After this many bytes nothing arrives any more, not even the end of the transport.
+    pub stall: Option<u64>,
+    /// The byte at this offset arrives with the bits of `mask` flipped.
     pub flip: Option<u64>,
+    /// Which bits those are; the lowest unless told otherwise.
+    pub mask: u8,
 }
 
 impl Default for Link {
     fn default() -> Self {
-        Self { delay: Duration::ZERO, chop: usize::MAX, cut: None, flip: None }
+        Self { delay: Duration::ZERO, chop: usize::MAX, cut: None, stall: None, flip: None, mask: 1 }
     }
 }
 
@@ -264,18 +274,23 @@ impl End {
         }
         for (offset, byte) in (self.sent..).zip(&mut out) {
             if self.link.flip == Some(offset) {
-                *byte ^= 1;
+                *byte ^= self.link.mask;
             }
         }
-        let left = self.link.cut.map_or(u64::MAX, |cut| cut.saturating_sub(self.sent));
-        let kept = usize::try_from(left).map_or(out.len(), |left| out.len().min(left));
-        self.sent += out.len() as u64;
-        for piece in out[..kept].chunks(self.link.chop) {
+        let until = |end: Option<u64>| {
+            let left = end.map_or(u64::MAX, |end| end.saturating_sub(self.sent));
+            usize::try_from(left).unwrap_or(usize::MAX)
+        };
+        let (cut, stall) = (until(self.link.cut), until(self.link.stall));
+        for piece in out[..out.len().min(cut).min(stall)].chunks(self.link.chop) {
             to.inbox.push_back((now + self.link.delay, piece.to_vec()));
         }
-        if kept < out.len() || left == 0 || (self.session.is_leaving() && !any) {
+        self.sent += out.len() as u64;
+        if cut < out.len() || cut == 0 || (self.session.is_leaving() && !any) {
             self.ended = true;
-            to.inbox.push_back((now + self.link.delay, Vec::new()));
+            if stall > out.len() {
+                to.inbox.push_back((now + self.link.delay, Vec::new()));
+            }
         }
         any
     }

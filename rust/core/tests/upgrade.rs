@@ -249,6 +249,16 @@ fn a_stranger_to_the_network_gets_no_answer() {
 }
 
 #[test]
+fn a_member_is_told_when_the_listener_is_a_stranger() {
+    let mut pair = Pair::new(&[ECHO]);
+    pair.dialer = Pair::new(&[ECHO]).behind([5, 5].map(|byte| NetworkKey::new([byte; 32]))).dialer;
+    pair.run();
+    // A listener without a key finds no header in the nonce and ends without a word.
+    assert_eq!(pair.listener.sent, 0);
+    assert!(matches!(closed(&pair.dialer), Some(Reason::OtherNetwork)), "{:?}", pair.dialer.events);
+}
+
+#[test]
 fn plaintext_vector() {
     // The Ed25519 key of the peer-id specification.
     let key = PublicKey::decode(&decode(

@@ -134,6 +134,7 @@ impl SessionConfig {
         let config = session::Config {
             security: security.iter().map(|each| each.security.clone()).collect(),
             muxers: muxers.iter().map(|name| muxer(name)).collect(),
+            early_muxers: true,
             mux: Arc::new(mux),
             budget: budget.budget.clone(),
             upgrade_timeout: seconds(upgrade_timeout)?,

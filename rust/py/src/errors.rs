@@ -87,7 +87,7 @@ pub(crate) fn reason<'py>(py: Python<'py>, reason: &Reason) -> PyResult<Bound<'p
         Reason::OtherNetwork => {
             with.set("stage", Stage::Security.as_str())?;
             with.make::<class::PrivateNetworkError>(
-                "the peer is not in our private network: it has another key, or none",
+                "the peer does not seem to be in our private network: it has another key, or none",
             )
         }
         Reason::Handshake(secure::Error::PeerIdMismatch { expected, actual }) => {

@@ -14,6 +14,9 @@ pub struct Config {
     pub security: Vec<Security>,
     /// The muxers in order of preference, at least one.
     pub muxers: Vec<Muxer>,
+    /// Name the muxers inside the security handshake. A peer that does not read them there, or a host that
+    /// does not name them, negotiates over the channel.
+    pub early_muxers: bool,
     /// The muxer's bounds.
     pub mux: Arc<MuxConfig>,
     /// Bytes that all sessions of the host may hold for streams that nobody reads.
@@ -36,6 +39,7 @@ impl Config {
         Self {
             security,
             muxers: vec![Muxer::Yamux],
+            early_muxers: true,
             // The session accepts streams as soon as it sees them, and bounds what it negotiates by itself.
             mux: Arc::new(MuxConfig {
                 max_unaccepted_streams: MuxConfig::default().max_inbound_streams,

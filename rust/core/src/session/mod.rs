@@ -184,7 +184,7 @@ impl Session {
         let reason = match (self.life, &self.layer) {
             (Life::Over, _) => return,
             (Life::Leaving { code, .. }, _) => Reason::Local { code },
-            (_, Layer::Clear(_)) if self.veil.as_ref().is_some_and(|veil| veil.has_only_nonce()) => {
+            (_, Layer::Clear(_)) if self.veil.as_ref().is_some_and(|veil| veil.is_silent()) => {
                 Reason::OtherNetwork
             }
             (_, Layer::Clear(upgrade)) => upgrade.at_eof(),

@@ -131,7 +131,7 @@ impl Upgrade {
     }
 
     fn begin_handshake(&mut self) -> Result<(), Reason> {
-        let muxers = self.muxers();
+        let muxers = if self.config.early_muxers { self.muxers() } else { Vec::new() };
         let Some(security) = self.config.security.get(self.security) else { return Ok(()) };
         let mut handshake = Handshake::new(security, self.side, self.fresh, &muxers, self.expected)
             .map_err(Reason::Handshake)?;
