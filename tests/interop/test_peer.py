@@ -50,11 +50,22 @@ def test_a_command_says_what_is_read_of_it(command: str, address: str) -> None:
     assert fields <= set(report)
 
 
-def test_what_is_the_same_on_every_line(address: str) -> None:
-    (report,) = ask("ping", "--to", address, "--count", "1")
-    assert (report["security"], report["muxer"]) == ("/noise", "/yamux/1.0.0")
+@pytest.mark.parametrize(("security", "protocol"), [("noise", "/noise"), ("tls", "/tls/1.0.0")])
+def test_what_is_the_same_on_every_line(security: str, protocol: str, address: str) -> None:
+    (report,) = ask("ping", "--to", address, "--count", "1", "--security", security)
+    assert (report["security"], report["muxer"]) == (protocol, "/yamux/1.0.0")
     assert report["early_muxer"] is True
     assert report["cpu_s"] >= 0 <= report["dial_ms"]
+
+
+def test_a_listener_says_what_it_negotiated_if_told_to() -> None:
+    with listener("--connections", "--security", "noise", "--muxer", "mplex") as child:
+        ask("ping", "--to", said(child)["addrs"][0], "--count", "1", "--muxer", "mplex")
+        seen = said(child)
+        child.terminate()
+        out, errors = child.communicate(timeout=PATIENCE)
+    assert (seen["security"], seen["muxer"], seen["early_muxer"]) == ("/noise", "/mplex/6.7.0", True)
+    assert (child.returncode, out, errors) == (0, "", "")
 
 
 def test_resets_at_once_leave_the_connection_alive(address: str) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from cells import Cell, Table
 
 # Ports and peers differ from cell to cell, the reason does not.
-CHANGING = re.compile(r"/tcp/\d+|\b(12D3Koo|Qm|16Uiu2)\w+")
+CHANGING = re.compile(r"/tcp/\d+|127\.0\.0\.1:\d+|\b(12D3Koo|Qm|16Uiu2)\w+")
+# Of a terminal; a pair's reason takes several lines.
+WIDTH = 120
 
 
 def show(table: Table) -> None:
@@ -28,9 +31,9 @@ def show(table: Table) -> None:
     for row in rows:
         print(line(row, wide, [words.get((row, column), "–") for column in columns], widths))
     for note in notes(table.cells):
-        print(f"  {note}")
+        print(textwrap.fill(note, WIDTH, initial_indent="  ", subsequent_indent=" " * 9))
     if table.legend:
-        print(f"  ({table.legend})")
+        print(textwrap.fill(f"({table.legend})", WIDTH, initial_indent="  ", subsequent_indent="   "))
 
 
 def line(head: str, wide: int, parts: Sequence[str], widths: Sequence[int]) -> str:
