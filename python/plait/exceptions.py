@@ -18,6 +18,7 @@
     ├── UpgradeError                           .stage
     │   ├── NegotiationError                   .offered
     │   │   └── ProtocolNotSupportedError      .supported, with "did you mean"
+    │   ├── PrivateNetworkError                another network's key at the other end, or none
     │   └── SecurityError
     │       ├── HandshakeError
     │       └── PeerIdMismatchError            .expected .actual

@@ -200,7 +200,7 @@ class Session:
         """When to call `handle_timeout`; `None`: never."""
     @property
     def has_pending(self) -> bool:
-        """A flush is due: `transmit` may give something, or `is_overloaded` changed since it was last asked."""
+        """A flush is due: `transmit` may give something, or `is_overloaded` changed since last asked."""
     @property
     def is_overloaded(self) -> bool:
         """The socket must not be read: the peer does not read our answers, or nobody its data."""
