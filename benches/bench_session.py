@@ -15,6 +15,7 @@ from plait._core import (
     READABLE,
     STREAM_OPENED,
     MemoryBudget,
+    Muxer,
     ProtocolSet,
     ReceiveBuffer,
     Security,
@@ -39,7 +40,7 @@ class End:
         self.protocols = ProtocolSet([ECHO])
         self.config = SessionConfig(
             security=[Security.noise(identity.public_key.to_protobuf(), identity.sign)],
-            muxers=["/yamux/1.0.0"],
+            muxers=[Muxer.named("/yamux/1.0.0")],
             budget=MemoryBudget(1 << 30),
         )
 

@@ -12,7 +12,7 @@ from plait.transports import MemoryTransport, TcpTransport
 from plait.upgrade.options import MUXERS, SECURITY
 
 if TYPE_CHECKING:
-    from plait.abc import Transport
+    from plait.abc import Muxer, SecurityProtocol, Transport
     from plait.types import ProtocolId
     from plait.upgrade import PrivateNetwork
 
@@ -37,8 +37,8 @@ class HostConfig:
         ping: answer pings. js-libp2p drops connections whose pings fail.
         ping_idle: seconds without a ping after which a ping stream is closed.
         transports: makes the transports of a host; the first that knows an address gets it.
-        security: security protocols in order of preference, from `plait.upgrade`.
-        muxers: muxers in order of preference. mplex only when it is named.
+        security: security protocols in order of preference: names from `plait.upgrade`, or plug-ins.
+        muxers: muxers in order of preference, likewise. mplex only when it is named.
         private_network: speak to nobody outside of this network.
     """
 
@@ -50,8 +50,8 @@ class HostConfig:
     # Four times the interval of the slowest pinger that is known, rust's 15 s.
     ping_idle: float = 60.0
     transports: Callable[[], Sequence[Transport]] = default_transports
-    security: Sequence[ProtocolId] = SECURITY
-    muxers: Sequence[ProtocolId] = MUXERS
+    security: Sequence[ProtocolId | SecurityProtocol] = SECURITY
+    muxers: Sequence[ProtocolId | Muxer] = MUXERS
     private_network: PrivateNetwork | None = None
 
     def __post_init__(self) -> None:
