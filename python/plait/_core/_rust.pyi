@@ -213,7 +213,7 @@ class Session:
         """When to call `handle_timeout`; `None`: never."""
     @property
     def has_pending(self) -> bool:
-        """A flush is due: `transmit` may give something, or `is_overloaded` has changed since it was asked."""
+        """A flush is due: `transmit` may give something, or `is_overloaded` changed since it was asked."""
     @property
     def is_overloaded(self) -> bool:
         """The socket must not be read: the peer does not read our answers, or nobody its data."""
