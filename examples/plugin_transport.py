@@ -2,8 +2,8 @@
 
     python examples/plugin_transport.py
 
-Each number is a socket file in a folder that the processes share. (`/unix/…` would name the file itself, but in
-a multiaddr nothing can follow a path, so no `/p2p/…` either.)
+Each number is a socket file in a folder that the processes share. (`/unix/…` would name the file itself, but
+in a multiaddr nothing can follow a path, so no `/p2p/…` either.)
 """
 
 from __future__ import annotations
