@@ -89,7 +89,8 @@ class Channel:
             return None
         length = int.from_bytes(record[:2], "big")
         signature, plaintext = record[2 : 2 + length], record[2 + length :]
-        if not self.peer.verify(self.signed(self.roles[1], self.received, plaintext), signature):
+        signed = self.signed(self.roles[1], self.received, plaintext)
+        if len(signature) != length or not self.peer.verify(signed, signature):
             raise ValueError("a record that the peer did not sign")
         self.received += 1
         return plaintext

@@ -21,7 +21,7 @@ def case(request, example, tmp_path) -> TransportCase:
             return TransportCase(make=lambda: local(tmp_path), listen="/memory/1")
 
 
-@pytest.mark.limit(120)
+@pytest.mark.limit(30)
 @pytest.mark.parametrize("check", TRANSPORT_CHECKS, ids=lambda check: check.__name__)
 async def test_transport(case, check):
     await check(case)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 from unittest import SkipTest
 
@@ -211,22 +211,22 @@ async def much_data_goes_both_ways_at_once(case: MuxerCase) -> None:
     pair = case.pair()
     pair.dialer.wire.piece, pair.listener.wire.piece = 7_919, 65_537
     noise = random.Random(4)
-    flows = []
+    flows: list[_Flow] = []
     for opener, other in (*pair.ends, *pair.ends):
         ours, theirs = pair.open(opener)
-        for end, stream, far, far_stream in ((opener, ours, other, theirs), (other, theirs, opener, ours)):
-            flows.append([end, stream, far, far_stream, noise.randbytes(1 << 20), 0, bytearray()])
-    while any(len(flow[6]) < len(flow[4]) for flow in flows):
-        before = sum(len(flow[6]) + flow[5] for flow in flows)
+        flows.append(_Flow(opener, ours, other, theirs, noise.randbytes(1 << 20)))
+        flows.append(_Flow(other, theirs, opener, ours, noise.randbytes(1 << 20)))
+    while any(len(flow.arrived) < len(flow.body) for flow in flows):
+        before = sum(flow.moved for flow in flows)
         for flow in flows:
-            flow[5] += flow[0].write(flow[1], flow[4], flow[5])
+            flow.write()
         pair.run()
         for flow in flows:
-            flow[6] += flow[2].read(flow[3])[0]
+            flow.read()
         pair.run()
-        assert sum(len(flow[6]) + flow[5] for flow in flows) > before, "nothing moves any more"
+        assert sum(flow.moved for flow in flows) > before, "nothing moves any more"
     for flow in flows:
-        assert flow[6] == flow[4]
+        assert flow.arrived == flow.body
 
 
 async def frames_may_come_in_any_pieces(case: MuxerCase) -> None:
@@ -304,6 +304,29 @@ async def the_end_is_said(case: MuxerCase) -> None:
     ended = pair.dialer.reason
     assert isinstance(ended, ConnectionClosedError)
     assert not isinstance(ended, ConnectionLostError)
+
+
+@dataclass(slots=True)
+class _Flow:
+    """One direction of one stream."""
+
+    sender: End
+    stream: int
+    receiver: End
+    far_stream: int
+    body: bytes
+    written: int = 0
+    arrived: bytearray = field(default_factory=bytearray)
+
+    def write(self) -> None:
+        self.written += self.sender.write(self.stream, self.body, self.written)
+
+    def read(self) -> None:
+        self.arrived += self.receiver.read(self.far_stream)[0]
+
+    @property
+    def moved(self) -> int:
+        return self.written + len(self.arrived)
 
 
 def _send_one(pair: SessionPair) -> tuple[bytes, bool]:
