@@ -68,7 +68,8 @@ impl Foreign {
             let is_crowded = self.account.is_full_inbound();
             let Some(stream) = self.streams.get_mut(id) else { continue };
             let progress = stream.progress.take().unwrap_or(0);
-            if !stream.is_full && !(is_crowded && !stream.unread.is_empty()) {
+            let holds_up = stream.is_full || (is_crowded && !stream.unread.is_empty());
+            if !holds_up {
                 continue;
             }
             if progress < LEAST_PROGRESS {
