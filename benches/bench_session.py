@@ -15,6 +15,7 @@ from plait._core import (
     READABLE,
     STREAM_OPENED,
     MemoryBudget,
+    Muxer,
     ProtocolSet,
     ReceiveBuffer,
     Security,
@@ -40,7 +41,7 @@ class End:
         self.protocols = ProtocolSet([ECHO])
         self.config = SessionConfig(
             security=[SECURITY[security](key, identity.sign)],
-            muxers=[MUXERS[muxer]],
+            muxers=[Muxer.named(MUXERS[muxer])],
             budget=MemoryBudget(1 << 30),
         )
 

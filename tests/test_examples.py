@@ -44,3 +44,17 @@ def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     done = run("send_a_file.py", str(tmp_path / "nothing"), temporary=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"send_a_file: {tmp_path / 'nothing'} is not a file\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("plugin_transport.py", "b'HELLO' from /memory/1"),
+        ("plugin_security.py", "b'HELLO' over /example/signed-only/1.0.0"),
+        ("plugin_muxer.py", "b'HELLO' over /example/framed/1.0.0"),
+    ],
+)
+def test_a_plug_in_carries_a_stream(name: str, said: str, tmp_path: Path) -> None:
+    done = run(name, temporary=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{said}\n", "")
+    assert list(tmp_path.iterdir()) == []

@@ -1,16 +1,18 @@
 """The seams: what one room may ask of another, without knowing who answers.
 
-Purpose: the verbs between rooms, as `typing.Protocol` classes.
+Purpose: the verbs between rooms and to plug-ins, as `typing.Protocol` classes.
 Takes: nothing; there is no logic here.
-Gives: `Transport`, `Listener`, `Stream`, `Connection`, `Network`, and the handler types.
+Gives: `Transport`, `Listener`, `Stream`, `Connection`, `Network`, and the handler types; `SecurityProtocol`
+    and `Muxer` with what belongs to them, for protocols that are written in Python.
 May look at: identity, addresses, events (types only).
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     import asyncio
@@ -19,17 +21,30 @@ if TYPE_CHECKING:
     from multiaddr import Multiaddr
 
     from plait.events import EventsDropped
-    from plait.identity import KeyPair, PeerId
-    from plait.types import Direction
+    from plait.identity import KeyPair, PeerId, PublicKey
+    from plait.types import Direction, ProtocolId, Role
 
 __all__ = [
     "Connection",
+    "Frame",
+    "GoAway",
     "Handler",
     "Listener",
+    "MuxedConnection",
+    "Muxer",
     "Network",
     "Opening",
     "ProtocolFactory",
+    "SecureChannel",
+    "Secured",
+    "SecurityHandshake",
+    "SecurityProtocol",
     "Stream",
+    "StreamCredit",
+    "StreamData",
+    "StreamFin",
+    "StreamOpened",
+    "StreamReset",
     "Target",
     "Transport",
 ]
@@ -112,19 +127,38 @@ class Connection(Protocol):
 
 
 class Transport(Protocol):
-    """Raw connections for one kind of multiaddr. Gives bytes to an asyncio protocol, nothing more."""
+    """Raw connections for one kind of multiaddr. Gives bytes to an asyncio protocol, nothing more.
 
-    def can_dial(self, address: Multiaddr) -> bool: ...
-    def can_listen(self, address: Multiaddr) -> bool: ...
+    The transports that it hands to `connection_made` are asyncio's: they call a `BufferedProtocol`, stop at
+    `pause_reading`, say `pause_writing` when the other end does not read, and end by `connection_lost`, once.
+    One that cannot end its writing side alone says so in `can_write_eof`. Where they are no IP sockets,
+    `get_extra_info` answers to `"local_multiaddr"` and `"remote_multiaddr"`.
+    """
+
+    def can_dial(self, address: Multiaddr) -> bool:
+        """Whether the address (without `/p2p`) is of this kind. Asks nobody."""
+
+    def can_listen(self, address: Multiaddr) -> bool:
+        """Whether such an address can be listened on. Asks nobody."""
 
     async def resolve(self, address: Multiaddr) -> Sequence[Multiaddr]:
         """The addresses behind a name, of this transport; `[address]` when there is no name in it."""
 
     async def dial(self, address: Multiaddr, factory: ProtocolFactory) -> None:
-        """Connects, and calls `connection_made` of the protocol. Raises `OSError`."""
+        """Connects, and calls `connection_made` of the protocol.
+
+        Cancelling it leaves nothing open.
+
+        Raises:
+            OSError: nobody is there, or the connection could not be made.
+        """
 
     async def listen(self, address: Multiaddr, factory: ProtocolFactory) -> Listener:
-        """Serves connections, each with a protocol of its own. Raises `ListenError`."""
+        """Serves connections, each with a protocol of its own.
+
+        Raises:
+            ListenError: the address is taken, or not ours.
+        """
 
 
 class Listener(Protocol):
@@ -136,6 +170,208 @@ class Listener(Protocol):
 
     async def close(self) -> None:
         """Accepts no more; connections that were accepted live on."""
+
+
+class SecurityProtocol(Protocol):
+    """A way to prove who is at each end of a connection, and to keep it to the two.
+
+    It does no I/O: bytes come in and go out. It is called in the event loop, between two bytes of a
+    connection, and must neither block nor await. Whatever it raises ends the connection: during the
+    handshake with `HandshakeError`, later with `ConnectionLostError`, and the exception is their cause.
+
+    Attributes:
+        protocol: the id that is negotiated, for example `"/noise"`.
+    """
+
+    @property
+    def protocol(self) -> ProtocolId: ...
+
+    def begin(
+        self, identity: KeyPair, role: Role, expected: PeerId | None, muxers: Sequence[ProtocolId]
+    ) -> SecurityHandshake:
+        """A new connection.
+
+        Args:
+            identity: who this host is. One object may serve several hosts.
+            role: who begins.
+            expected: who has to answer; `None` takes anybody. That it is the right one is checked once more
+                by whoever called, so it is a handshake's own choice to say less to others.
+            muxers: what this host offers, in its order, for handshakes that carry such a list.
+        """
+
+
+class SecurityHandshake(Protocol):
+    """One connection on its way to keys."""
+
+    def receive(self, data: bytes) -> Secured | None:
+        """Takes all of `data`, which may begin and end anywhere. `None`: more has to come.
+
+        Raises:
+            Exception: any, when the peer did not prove what it has to.
+        """
+
+    def transmit(self) -> bytes:
+        """What is to be sent since the last call. Asked after `begin` and after each `receive`, also after
+        the last and after one that raised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """What a handshake came to.
+
+    Attributes:
+        remote_public_key: the key that the peer has proved to own; the peer id follows from it.
+        channel: the keys at work.
+        unused: the end of what was received last, as far as it belongs to the channel.
+        remote_muxers: the muxers that the peer said it has, in its order. The first of the initiator's that
+            both have is taken, without a further round trip. When the handshake carries none, it is
+            negotiated over the channel.
+    """
+
+    remote_public_key: PublicKey
+    channel: SecureChannel
+    unused: bytes = b""
+    remote_muxers: Sequence[ProtocolId] = ()
+
+
+class SecureChannel(Protocol):
+    """Both directions of a connection that has its keys."""
+
+    def receive(self, data: bytes) -> Iterable[bytes]:
+        """Takes all of `data`, which may begin and end anywhere; gives the plaintext of each record that is
+        complete, in order.
+
+        It may be a generator: what it gave before it raised is delivered.
+
+        Raises:
+            Exception: any, for a record that is forged or malformed. Its plaintext must never be given.
+        """
+
+    def seal(self, plaintext: bytes) -> bytes:
+        """The record, or the records, for up to 32 KiB.
+
+        Raises:
+            Exception: any, when no more can be sealed with these keys.
+        """
+
+    @property
+    def has_partial(self) -> bool:
+        """A record has begun and not ended, so that an end of the transport now is a truncation."""
+
+
+class Muxer(Protocol):
+    """Streams over one secure channel: how frames are written and read, and nothing else.
+
+    Buffers, bounds, fairness and the states of streams are kept elsewhere, the same for all muxers. It is
+    called in the event loop and must neither block nor await; what it raises ends the connection with
+    `RemoteProtocolError`, whose cause it is.
+
+    Attributes:
+        protocol: the id that is negotiated, for example `"/yamux/1.0.0"`.
+    """
+
+    @property
+    def protocol(self) -> ProtocolId: ...
+
+    def begin(self, role: Role, now: float) -> MuxedConnection:
+        """One end of a new connection.
+
+        Args:
+            role: who began the connection, which mostly decides who gives odd numbers to streams.
+            now: seconds on the clock of all later calls.
+        """
+
+
+class MuxedConnection(Protocol):
+    """The frames of one connection.
+
+    Streams have numbers from 0 to 2^64-2 of its own choice, unique among those that are alive, in both
+    directions together. A number is free again when both directions are finished, or after a reset by
+    either end; frames that arrive for it later may be reported or dropped.
+    """
+
+    def receive(self, data: bytes, now: float) -> Iterable[Frame]:
+        """Takes all of `data`, which may begin and end anywhere; gives what it means, in order.
+
+        It may be a generator: what it gave before it raised counts. A frame's data may be given in parts.
+
+        Raises:
+            Exception: any, when the peer broke the protocol.
+        """
+
+    def open(self) -> int | None:
+        """Begins a stream of ours. `None`: not now; asked again when something was received."""
+
+    def send(self, stream: int, data: bytes) -> int:
+        """Frames the beginning of `data`; how many bytes. With fewer than it was given, the stream waits for
+        a `StreamCredit`. A protocol without credit takes all."""
+
+    def finish(self, stream: int) -> None:
+        """Ends our direction of a stream, after what was sent."""
+
+    def reset(self, stream: int, error_code: int) -> None:
+        """Ends both directions at once. The stream is not named again."""
+
+    def consumed(self, stream: int, count: int) -> None:
+        """The application has read `count` more bytes: credit for the peer, where the protocol has credit.
+
+        A protocol without stays bounded: a stream with 1 MiB unread stops the reading of the whole
+        connection, and is reset when it is not read for some seconds.
+        """
+
+    def go_away(self, error_code: int) -> None:
+        """Our last word: no more streams. Called once."""
+
+    def transmit(self) -> bytes:
+        """The bytes of all frames since the last call. Asked after each of the others, also after one that
+        raised, so that it can still tell the peer."""
+
+    def handle_timeout(self, now: float) -> Iterable[Frame]:
+        """The time of `next_timeout` has come. It may raise, to give up a peer that does not answer."""
+
+    def next_timeout(self) -> float | None:
+        """When to call `handle_timeout`; `None`: never. Asked after each of the others."""
+
+
+class StreamOpened(NamedTuple):
+    """The peer begins a stream."""
+
+    stream: int
+
+
+class StreamData(NamedTuple):
+    """Bytes of a stream."""
+
+    stream: int
+    data: bytes
+
+
+class StreamFin(NamedTuple):
+    """The peer finishes its direction of a stream."""
+
+    stream: int
+
+
+class StreamReset(NamedTuple):
+    """The peer resets a stream; code 0 says nothing."""
+
+    stream: int
+    error_code: int
+
+
+class StreamCredit(NamedTuple):
+    """A stream that took less than it was given takes bytes again."""
+
+    stream: int
+
+
+class GoAway(NamedTuple):
+    """The peer's last word; it ends the connection."""
+
+    error_code: int
+
+
+Frame: TypeAlias = StreamOpened | StreamData | StreamFin | StreamReset | StreamCredit | GoAway
 
 
 class Opening(Awaitable[T], AbstractAsyncContextManager[T], Protocol[T]):

@@ -66,7 +66,9 @@ def session_pair(expected: PeerId | None = None) -> tuple[_core.Session, _core.S
     configs = []
     for identity in identities:
         noise = _core.Security.noise(identity.public_key.to_protobuf(), identity.sign)
-        configs.append(_core.SessionConfig(security=[noise], muxers=["/yamux/1.0.0"], budget=budget))
+        configs.append(
+            _core.SessionConfig(security=[noise], muxers=[_core.Muxer.named("/yamux/1.0.0")], budget=budget)
+        )
     protocols = _core.ProtocolSet([ECHO])
     listener_id = identities[1].peer_id
     wanted = bytes(expected or listener_id)

@@ -66,17 +66,17 @@ class Established:
     """What an upgrade agreed on."""
 
     @property
-    def remote_peer(self) -> bytes | None:
-        """The multihash of the peer id; `None` under a foreign security protocol."""
+    def remote_peer(self) -> bytes:
+        """The multihash of the peer id."""
     @property
-    def remote_public_key(self) -> bytes | None:
+    def remote_public_key(self) -> bytes:
         """The canonical key message."""
     @property
     def security(self) -> str:
         """The protocol id of the secure channel."""
     @property
     def muxer(self) -> str:
-        """The protocol id of the muxer; empty under a foreign security protocol."""
+        """The protocol id of the muxer."""
     @property
     def early_muxer(self) -> bool:
         """The muxer came inside the handshake."""
@@ -97,11 +97,24 @@ class Security:
     @staticmethod
     def plaintext(identity_key: Buffer) -> Security: ...
     @staticmethod
-    def foreign(protocol: str) -> Security:
-        """Negotiated here, spoken by somebody else."""
+    def foreign(plugin: object, identity: object) -> Security:
+        """A `plait.abc.SecurityProtocol`, which is begun with this `KeyPair`."""
     @staticmethod
     def tls_is_fast() -> bool:
         """Whether the CPU has instructions for AES-GCM."""
+    @property
+    def protocol(self) -> str: ...
+
+@final
+class Muxer:
+    """One muxer that a host speaks."""
+
+    @staticmethod
+    def named(protocol: str) -> Muxer:
+        """One of ours. Raises `ValueError` for others."""
+    @staticmethod
+    def foreign(plugin: object) -> Muxer:
+        """A `plait.abc.Muxer`."""
     @property
     def protocol(self) -> str: ...
 
@@ -113,7 +126,7 @@ class SessionConfig:
         cls,
         *,
         security: Sequence[Security],
-        muxers: Sequence[str],
+        muxers: Sequence[Muxer],
         budget: MemoryBudget,
         private_network: Buffer | None = None,
         upgrade_timeout: float = 10.0,
@@ -129,7 +142,7 @@ class SessionConfig:
         max_buffered: int = 67108864,
         send_buffer: int = 262144,
     ) -> SessionConfig: ...
-    def replace(self, security: Sequence[Security], muxers: Sequence[str]) -> SessionConfig:
+    def replace(self, security: Sequence[Security], muxers: Sequence[Muxer]) -> SessionConfig:
         """The same bounds with other protocols."""
 
 @final

@@ -98,8 +98,6 @@ class Connection:
         self._local_address: Multiaddr | None = None
         self.direction = direction
         self.local_peer = local_peer
-        if established.remote_peer is None:
-            raise ValueError("nobody is authenticated on this connection")
         self.remote_peer = PeerId(established.remote_peer)
         self.security = established.security
         self.muxer = established.muxer

@@ -12,7 +12,7 @@ from plait.transports import MemoryTransport, TcpTransport, WebSocketOptions, We
 from plait.upgrade.options import MUXERS, SECURITY
 
 if TYPE_CHECKING:
-    from plait.abc import Transport
+    from plait.abc import Muxer, SecurityProtocol, Transport
     from plait.types import ProtocolId
     from plait.upgrade import PrivateNetwork
 
@@ -34,8 +34,8 @@ class HostConfig:
         websocket: certificates and bounds of WebSockets.
         transports: makes the transports of a host; the first that knows an address gets it. TCP, WebSocket
             and memory when `None`.
-        security: security protocols in order of preference, from `plait.upgrade`.
-        muxers: muxers in order of preference. mplex only when it is named.
+        security: security protocols in order of preference: names from `plait.upgrade`, or plug-ins.
+        muxers: muxers in order of preference, likewise. mplex only when it is named.
         private_network: speak to nobody outside of this network.
     """
 
@@ -48,8 +48,8 @@ class HostConfig:
     ping_idle: float = 60.0
     websocket: WebSocketOptions = field(default_factory=WebSocketOptions)
     transports: Callable[[], Sequence[Transport]] | None = None
-    security: Sequence[ProtocolId] = SECURITY
-    muxers: Sequence[ProtocolId] = MUXERS
+    security: Sequence[ProtocolId | SecurityProtocol] = SECURITY
+    muxers: Sequence[ProtocolId | Muxer] = MUXERS
     private_network: PrivateNetwork | None = None
 
     def __post_init__(self) -> None:

@@ -2,7 +2,7 @@
 
 Purpose: hosts in memory, and a check that nothing stays behind.
 Takes: a running event loop.
-Gives: `network`, `no_leaks`.
+Gives: `network`, `no_leaks`; in `plait.testing.compliance` what plug-ins have to do.
 May look at: host, and all below.
 """
 

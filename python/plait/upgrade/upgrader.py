@@ -16,11 +16,12 @@ from plait._core import MemoryBudget, ProtocolSet, Session, SessionConfig
 from plait.connection import Connection, Driver, Locate, Stream
 from plait.exceptions import ConfigError
 from plait.limits import Limits, Timeouts
-from plait.upgrade.options import MUXERS, SECURITY, DialOptions, check_muxers, make_security
+from plait.upgrade.options import MUXERS, SECURITY, DialOptions, make_muxers, make_security
 
 if TYPE_CHECKING:
     from multiaddr import Multiaddr
 
+    from plait import abc
     from plait._core import Established
     from plait.identity import KeyPair, PeerId
     from plait.types import ProtocolId
@@ -54,8 +55,8 @@ class Upgrader:
         identity: who we are.
         timeouts: of which `upgrade`, `negotiate`, `close`, `linger` and the keep-alive's are used.
         limits: the streams' and buffers' bounds.
-        security: security protocols in order of preference.
-        muxers: muxers in order of preference.
+        security: security protocols in order of preference, ours by name, plug-ins as they are.
+        muxers: muxers in order of preference, likewise.
         private_network: the network outside of which nobody is spoken to.
         locate: the `"local"` or `"remote"` multiaddr of a transport, given its `get_extra_info`; asked only
             when somebody wants to know.
@@ -79,8 +80,8 @@ class Upgrader:
         locate: Locate,
         timeouts: Timeouts | None = None,
         limits: Limits | None = None,
-        security: Iterable[ProtocolId] = SECURITY,
-        muxers: Iterable[ProtocolId] = MUXERS,
+        security: Iterable[ProtocolId | abc.SecurityProtocol] = SECURITY,
+        muxers: Iterable[ProtocolId | abc.Muxer] = MUXERS,
         private_network: PrivateNetwork | None = None,
     ) -> None:
         timeouts = timeouts or Timeouts()
@@ -93,14 +94,14 @@ class Upgrader:
         self.on_connection: Callable[[Connection], None] = _drop
         self.on_stream: Callable[[Stream], None] = _refuse
         self.on_failure: Callable[[Driver, BaseException], None] = _ignore
-        self._security = {each.protocol: each for each in make_security(security, identity)}
-        self._muxers = check_muxers(muxers)
+        self._security = make_security(security, identity)
+        self._muxers = make_muxers(muxers)
         # By what a dial asked for; the empty one is everybody's.
         self._configs: dict[tuple[Sequence[str], Sequence[str]], SessionConfig] = {}
         self._spoken = LastSpoken()
         self._config = SessionConfig(
             security=list(self._security.values()),
-            muxers=self._muxers,
+            muxers=list(self._muxers.values()),
             private_network=None if private_network is None else private_network.key,
             budget=self.budget,
             upgrade_timeout=timeouts.upgrade,
@@ -195,11 +196,13 @@ class Upgrader:
                 chosen = [self._security[name] for name in security or self._security]
             except KeyError as error:
                 raise ConfigError(f"{error} is no security protocol of this host") from None
-            if not set(muxers) <= set(self._muxers):
-                raise ConfigError(f"not all of {', '.join(muxers)} are muxers of this host")
+            try:
+                chosen_muxers = [self._muxers[name] for name in muxers or self._muxers]
+            except KeyError as error:
+                raise ConfigError(f"{error} is no muxer of this host") from None
             if len(self._configs) >= MAX_CONFIGS:
                 self._configs.clear()
-            config = self._configs[key] = self._config.replace(chosen, list(muxers or self._muxers))
+            config = self._configs[key] = self._config.replace(chosen, chosen_muxers)
         return config
 
     def _accept(self, driver: Driver, agreed: Established) -> Connection:

@@ -7,6 +7,7 @@
 
 pub mod buffer;
 pub mod delimited;
+pub mod fault;
 pub mod identity;
 pub mod limits;
 pub mod messages;

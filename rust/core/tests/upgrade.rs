@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use plait_core::identity::{KeyType, PublicKey};
 use plait_core::multistream::{self, SIMULTANEOUS, encode_header, encode_message};
-use plait_core::mux::Muxer;
+use plait_core::mux::{Muxer, single};
 use plait_core::plaintext::Claim;
 use plait_core::pnet::NetworkKey;
 use plait_core::secure::Security;
@@ -51,10 +51,10 @@ fn closed(end: &End) -> Option<&Reason> {
 fn check_agreement(pair: &mut Pair, security: &str, muxer: &str) {
     let [dialer, listener] = [&pair.dialer, &pair.listener].map(|end| {
         let agreed = established(end).unwrap_or_else(|| panic!("not established: {:?}", end.events));
-        (agreed.security.clone(), agreed.muxer.clone(), agreed.remote.clone().map(|remote| remote.peer))
+        (agreed.security.clone(), agreed.muxer.clone(), agreed.remote.peer)
     });
-    assert_eq!(dialer, (security.into(), muxer.into(), Some(identity(LISTENER).1)));
-    assert_eq!(listener, (security.into(), muxer.into(), Some(identity(DIALER).1)));
+    assert_eq!(dialer, (security.into(), muxer.into(), identity(LISTENER).1));
+    assert_eq!(listener, (security.into(), muxer.into(), identity(DIALER).1));
     let (ours, theirs) = pair.open(ECHO);
     pair.dialer.session.write(ours, b"over it").unwrap();
     pair.dialer.session.close_write(ours);
@@ -116,7 +116,7 @@ fn nothing_in_common_is_said_on_both_sides() {
         matches!(reason, Some(Reason::NothingInCommon { ours, .. }) if *ours == ["/plaintext/2.0.0"]),
         "{reason:?}"
     );
-    let two = |seed| vec![Security::Foreign("/a".into()), noise(seed)];
+    let two = |seed| vec![tls(seed), noise(seed)];
     let mut pair = with_security(two, |seed| vec![plaintext(seed)], ROLES);
     pair.run();
     assert!(matches!(closed(&pair.dialer), Some(Reason::NothingInCommon { ours, .. }) if ours.len() == 2));
@@ -331,7 +331,7 @@ proptest! {
 fn with_muxers(security: fn(u8) -> Security, dialer: &[&str], listener: &[&str]) -> Pair {
     Pair::opening(&[ECHO], ROLES, |seed, config| {
         let names = if seed == DIALER { dialer } else { listener };
-        config.muxers = names.iter().map(|name| Muxer::named(name)).collect();
+        config.muxers = names.iter().filter_map(|name| Muxer::named(name)).collect();
         config.security = vec![security(seed)];
     })
 }
@@ -390,22 +390,11 @@ fn no_common_muxer_is_said_on_both_sides() {
 }
 
 #[test]
-fn a_foreign_muxer_gets_the_channel_as_one_stream() {
-    let mut pair = with_muxers(noise, &["/x/1.0.0"], &[YAMUX, "/x/1.0.0"]);
+fn without_a_muxer_the_channel_is_one_stream() {
+    let mut pair = with_muxers(noise, &[single::PROTOCOL], &[YAMUX, single::PROTOCOL]);
     pair.run();
     let agreed = established(&pair.dialer).unwrap();
-    assert_eq!((agreed.muxer.as_str(), agreed.early_muxer), ("/x/1.0.0", true));
-    check_raw(&mut pair);
-}
-
-#[test]
-fn a_foreign_security_protocol_gets_the_wire_as_one_stream() {
-    let foreign = |_| vec![Security::Foreign("/own/1.0.0".into())];
-    let mut pair = with_security(foreign, foreign, ROLES);
-    pair.run();
-    let agreed = established(&pair.dialer).unwrap();
-    assert_eq!((agreed.security.as_str(), agreed.muxer.as_str()), ("/own/1.0.0", ""));
-    assert_eq!(agreed.remote, None);
+    assert_eq!((agreed.muxer.as_str(), agreed.early_muxer), (single::PROTOCOL, true));
     check_raw(&mut pair);
 }
 
@@ -429,5 +418,6 @@ fn check_raw(pair: &mut Pair) {
 
 #[test]
 fn configs_name_their_muxers() {
+    assert_eq!(Muxer::named("/x/1.0.0"), None);
     assert_eq!(Config::new(vec![noise(1)], plait_core::limits::Budget::unlimited()).muxers, [Muxer::Yamux]);
 }

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plait_core::limits::Budget;
-use plait_core::mux::{MuxConfig, Muxer};
+use plait_core::mux::{self, MuxConfig};
 use plait_core::pnet::{KEY_LENGTH, NetworkKey};
-use plait_core::{multistream, session};
+use plait_core::{multistream, secure, session};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::buf::with_buffer;
 use crate::errors::{network_file, protocol_name};
+use crate::foreign;
 use crate::security::Security;
 
 /// Bytes that all sessions of a host may hold for streams that are not read.
@@ -81,6 +82,33 @@ fn accepts(rule: &Py<PyAny>, name: &str) -> bool {
     })
 }
 
+/// One muxer that a host speaks.
+#[pyclass(frozen, module = "plait._core._rust")]
+pub(crate) struct Muxer {
+    muxer: mux::Muxer,
+}
+
+#[pymethods]
+impl Muxer {
+    #[staticmethod]
+    fn named(protocol: &str) -> PyResult<Self> {
+        let muxer = mux::Muxer::named(protocol);
+        let unknown = || PyValueError::new_err(format!("{protocol} is no muxer of ours"));
+        Ok(Self { muxer: muxer.ok_or_else(unknown)? })
+    }
+
+    /// A protocol that is a Python object.
+    #[staticmethod]
+    fn foreign(plugin: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Ok(Self { muxer: mux::Muxer::Foreign(Arc::new(foreign::Muxer::new(plugin)?)) })
+    }
+
+    #[getter]
+    fn protocol(&self) -> &str {
+        self.muxer.protocol()
+    }
+}
+
 /// What all sessions of a host share. Times in seconds, sizes in bytes.
 #[pyclass(frozen, module = "plait._core._rust")]
 pub(crate) struct SessionConfig {
@@ -100,7 +128,7 @@ impl SessionConfig {
     #[allow(clippy::too_many_arguments)]
     fn new(
         security: Vec<PyRef<'_, Security>>,
-        muxers: Vec<String>,
+        muxers: Vec<PyRef<'_, Muxer>>,
         budget: &MemoryBudget,
         private_network: Option<&Bound<'_, PyAny>>,
         upgrade_timeout: f64,
@@ -133,7 +161,7 @@ impl SessionConfig {
         let network = private_network.map(network_key).transpose()?;
         let config = session::Config {
             security: security.iter().map(|each| each.security.clone()).collect(),
-            muxers: muxers.iter().map(|name| muxer(name)).collect(),
+            muxers: muxers.iter().map(|each| each.muxer.clone()).collect(),
             early_muxers: true,
             mux: Arc::new(mux),
             budget: budget.budget.clone(),
@@ -145,11 +173,19 @@ impl SessionConfig {
         Ok(Self { config: Arc::new(config), network })
     }
 
-    fn replace(&self, security: Vec<PyRef<'_, Security>>, muxers: Vec<String>) -> Self {
+    fn replace(&self, security: Vec<PyRef<'_, Security>>, muxers: Vec<PyRef<'_, Muxer>>) -> Self {
         let mut config = (*self.config).clone();
         config.security = security.iter().map(|each| each.security.clone()).collect();
-        config.muxers = muxers.iter().map(|name| muxer(name)).collect();
+        config.muxers = muxers.iter().map(|each| each.muxer.clone()).collect();
         Self { config: Arc::new(config), network: self.network.clone() }
+    }
+}
+
+impl SessionConfig {
+    /// Whether sessions call Python code while they receive and transmit.
+    pub(crate) fn has_plugins(&self) -> bool {
+        self.config.security.iter().any(|each| matches!(each, secure::Security::Foreign(_)))
+            || self.config.muxers.iter().any(|each| matches!(each, mux::Muxer::Foreign(_)))
     }
 }
 
@@ -171,10 +207,6 @@ fn network_key(key: &Bound<'_, PyAny>) -> PyResult<NetworkKey> {
     with_buffer(key, |bytes| <[u8; KEY_LENGTH]>::try_from(bytes))?
         .map(NetworkKey::new)
         .map_err(|_| PyValueError::new_err("a network key has 32 bytes"))
-}
-
-fn muxer(name: &str) -> Muxer {
-    Muxer::named(name)
 }
 
 fn seconds(value: f64) -> PyResult<Duration> {

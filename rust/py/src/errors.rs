@@ -1,5 +1,7 @@
 //! Core errors as Python's classes. The classes are Python's; which error becomes which is decided here.
 
+use plait_core::fault::Fault;
+use plait_core::mux::codes::connection::PROTOCOL_VIOLATION;
 use plait_core::mux::{self, StreamError, Violation};
 use plait_core::session::{self, Reason, Refusal, Stage};
 use plait_core::{
@@ -100,10 +102,19 @@ pub(crate) fn reason<'py>(py: Python<'py>, reason: &Reason) -> PyResult<Bound<'p
         }
         Reason::Handshake(error) => {
             with.set("stage", Stage::Handshake.as_str())?;
-            with.make::<class::HandshakeError>(&format!("the security handshake failed: {error}"))
+            let made =
+                with.make::<class::HandshakeError>(&format!("the security handshake failed: {error}"))?;
+            caused_by(made, secure_fault(error))
         }
         Reason::Record(error) => {
-            with.make::<class::ConnectionLostError>(&format!("the secure channel failed: {error}"))
+            let made =
+                with.make::<class::ConnectionLostError>(&format!("the secure channel failed: {error}"))?;
+            caused_by(made, secure_fault(error))
+        }
+        Reason::Muxer(fault) => {
+            with.set("error_code", PROTOCOL_VIOLATION)?;
+            let made = with.make::<class::RemoteProtocolError>(&format!("the muxer failed: {fault}"))?;
+            caused_by(made, Some(fault))
         }
         Reason::Violation(violation) => {
             with.set("error_code", violation.code())?;
@@ -112,6 +123,22 @@ pub(crate) fn reason<'py>(py: Python<'py>, reason: &Reason) -> PyResult<Bound<'p
             ))
         }
     }
+}
+
+/// The plug-in's part in the failure of a secure channel, if it has one.
+fn secure_fault(error: &secure::Error) -> Option<&Fault> {
+    match error {
+        secure::Error::Foreign(fault) => Some(fault),
+        _ => None,
+    }
+}
+
+/// The exception with what a plug-in raised as its cause.
+fn caused_by<'py>(made: Bound<'py, PyAny>, fault: Option<&Fault>) -> PyResult<Bound<'py, PyAny>> {
+    if let Some(raised) = fault.and_then(|fault| fault.get().downcast_ref::<PyErr>()) {
+        made.setattr("__cause__", raised.value(made.py()))?;
+    }
+    Ok(made)
 }
 
 /// Why a stream of ours got no protocol, as an exception to raise.
@@ -258,6 +285,7 @@ fn every_reason() -> Vec<Reason> {
         Reason::Handshake(noise::Error::Decryption.into()),
         Reason::Record(noise::Error::Decryption.into()),
         Reason::Violation(Violation::StreamZero),
+        Reason::Muxer(Fault::misuse("is a sample")),
     ];
     if let (Ok(expected), Ok(actual)) = (peer(1), peer(2)) {
         all.push(Reason::Handshake(secure::Error::PeerIdMismatch { expected, actual }));

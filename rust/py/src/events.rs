@@ -29,13 +29,13 @@ pub(crate) struct Established {
 #[pymethods]
 impl Established {
     #[getter]
-    fn remote_peer<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
-        self.agreed.remote.as_ref().map(|remote| PyBytes::new(py, remote.peer.as_bytes()))
+    fn remote_peer<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.agreed.remote.peer.as_bytes())
     }
 
     #[getter]
-    fn remote_public_key<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
-        self.agreed.remote.as_ref().map(|remote| PyBytes::new(py, &remote.key.encode()))
+    fn remote_public_key<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.agreed.remote.key.encode())
     }
 
     #[getter]

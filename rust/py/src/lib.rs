@@ -8,6 +8,7 @@ mod config;
 mod errors;
 mod events;
 mod files;
+mod foreign;
 mod identity;
 mod messages;
 mod random;
@@ -24,6 +25,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<config::ProtocolSet>()?;
     module.add_class::<config::SessionConfig>()?;
     module.add_class::<security::Security>()?;
+    module.add_class::<config::Muxer>()?;
     module.add_class::<session::Session>()?;
     events::register(module)?;
     identity::register(module)?;

@@ -11,6 +11,7 @@ use pyo3::types::PyBytes;
 
 use crate::buf::with_buffer;
 use crate::errors;
+use crate::foreign;
 use crate::identity::public_key;
 use crate::random::random;
 use crate::session::unix_time;
@@ -51,9 +52,11 @@ impl Security {
         Ok(Self { security: secure::Security::Plaintext(Arc::new(claim)) })
     }
 
+    /// A protocol that is a Python object.
     #[staticmethod]
-    fn foreign(protocol: &str) -> Self {
-        Self { security: secure::Security::Foreign(protocol.into()) }
+    fn foreign(plugin: &Bound<'_, PyAny>, identity: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let security = foreign::Security::new(plugin, identity)?;
+        Ok(Self { security: secure::Security::Foreign(Arc::new(security)) })
     }
 
     /// Whether the CPU has instructions for the cipher that TLS would rather use.

@@ -27,6 +27,8 @@ pub(crate) struct Session {
     events: Vec<Event>,
     /// What the driver was told the last time.
     was_overloaded: bool,
+    /// Python code runs while bytes are received and sent, so nothing may be lent meanwhile.
+    has_plugins: bool,
 }
 
 #[pymethods]
@@ -70,9 +72,15 @@ impl Session {
         count: usize,
         now: f64,
     ) -> PyResult<Bound<'py, PyList>> {
-        let now = at(now)?;
+        let now = instant(now)?;
         let mut events = Vec::new();
-        buffer.with_bytes(count, |data| self.session.receive(data, now, &mut events))?;
+        if self.has_plugins {
+            // A plug-in might read from a socket meanwhile, and the buffer is that of all connections.
+            let mut copy = buffer.with_bytes(count, |data| data.to_vec())?;
+            self.session.receive(&mut copy, now, &mut events);
+        } else {
+            buffer.with_bytes(count, |data| self.session.receive(data, now, &mut events))?;
+        }
         events::to_list(py, events)
     }
 
@@ -82,7 +90,7 @@ impl Session {
         data: &Bound<'py, PyAny>,
         now: f64,
     ) -> PyResult<Bound<'py, PyList>> {
-        let now = at(now)?;
+        let now = instant(now)?;
         let mut events = Vec::new();
         // Records are opened in place, and these bytes are not ours to change.
         let mut copy = with_buffer(data, <[u8]>::to_vec)?;
@@ -98,14 +106,14 @@ impl Session {
 
     fn handle_timeout<'py>(&mut self, py: Python<'py>, now: f64) -> PyResult<Bound<'py, PyList>> {
         let mut events = Vec::new();
-        self.session.handle_timeout(at(now)?, &mut events);
+        self.session.handle_timeout(instant(now)?, &mut events);
         events::to_list(py, events)
     }
 
     // ---- commands
 
     fn open_stream(&mut self, py: Python<'_>, protocols: Vec<String>, now: f64) -> PyResult<Option<u64>> {
-        let id = self.session.open_stream(protocols, at(now)?).map_err(|error| command(py, &error))?;
+        let id = self.session.open_stream(protocols, instant(now)?).map_err(|error| command(py, &error))?;
         Ok(id.map(StreamId::as_u64))
     }
 
@@ -173,7 +181,7 @@ impl Session {
     }
 
     fn release(&mut self, stream: u64, now: f64) -> PyResult<()> {
-        self.session.release(StreamId::from_u64(stream), at(now)?);
+        self.session.release(StreamId::from_u64(stream), instant(now)?);
         Ok(())
     }
 
@@ -183,7 +191,7 @@ impl Session {
 
     fn close<'py>(&mut self, py: Python<'py>, error_code: u32, now: f64) -> PyResult<Bound<'py, PyList>> {
         let mut events = Vec::new();
-        self.session.close(error_code, at(now)?, &mut events);
+        self.session.close(error_code, instant(now)?, &mut events);
         events::to_list(py, events)
     }
 
@@ -194,13 +202,15 @@ impl Session {
     // ---- out
 
     fn transmit<'py>(&mut self, py: Python<'py>, limit: usize, now: f64) -> PyResult<Bound<'py, PyBytes>> {
-        let now = at(now)?;
-        OUT.with_borrow_mut(|out| {
-            out.clear();
-            self.session.transmit(out, limit, now, &mut self.events);
-            // The transport keeps what it cannot send at once, so it needs bytes of its own.
-            new_bytes(py, out.len(), |into| buffer::copy(out, into))
-        })
+        let now = instant(now)?;
+        // Taken, not borrowed: a plug-in that is called on the way may come here for another session.
+        let mut out = OUT.take();
+        out.clear();
+        self.session.transmit(&mut out, limit, now, &mut self.events);
+        // The transport keeps what it cannot send at once, so it needs bytes of its own.
+        let bytes = new_bytes(py, out.len(), |into| buffer::copy(&out, into));
+        OUT.set(out);
+        bytes
     }
 
     fn take_events<'py>(&mut self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
@@ -211,8 +221,7 @@ impl Session {
     }
 
     fn next_timeout(&self) -> Option<f64> {
-        #[allow(clippy::cast_precision_loss)] // microseconds fit a float for 285 years
-        self.session.next_timeout().map(|deadline| deadline.as_micros() as f64 / MICROS)
+        self.session.next_timeout().map(seconds)
     }
 
     #[getter]
@@ -271,14 +280,15 @@ impl Session {
     ) -> PyResult<Self> {
         let expected = expected_peer.map(errors::peer_id).transpose()?;
         let fresh = Fresh { seed: random()?, unix_time: unix_time() };
-        let (names, now) = (&protocols.names, at(now)?);
+        let (names, now) = (&protocols.names, instant(now)?);
         let session = session::Session::new(&config.config, names, opening, expected, fresh, now)
             .map_err(|error| command(py, &error))?;
         let session = match &config.network {
             Some(key) => session.behind(Veil::new(key.clone(), random()?)),
             None => session,
         };
-        Ok(Self { session, events: Vec::new(), was_overloaded: false })
+        let has_plugins = config.has_plugins();
+        Ok(Self { session, events: Vec::new(), was_overloaded: false, has_plugins })
     }
 }
 
@@ -288,7 +298,8 @@ thread_local! {
     static OUT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-fn at(now: f64) -> PyResult<Instant> {
+/// A time in seconds on the caller's clock.
+pub(crate) fn instant(now: f64) -> PyResult<Instant> {
     if now.is_finite() && now >= 0.0 {
         // Between 0 and 2^63 after the check, up to what a clock can show.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -296,6 +307,13 @@ fn at(now: f64) -> PyResult<Instant> {
     } else {
         Err(PyValueError::new_err("the time is not a number of seconds"))
     }
+}
+
+/// The same back.
+pub(crate) fn seconds(time: Instant) -> f64 {
+    #[allow(clippy::cast_precision_loss)] // microseconds fit a float for 285 years
+    let micros = time.as_micros() as f64;
+    micros / MICROS
 }
 
 /// The system's clock, for the validity of certificates. Before 1970 nothing is valid.

@@ -2,7 +2,8 @@
 //!
 //! Here are the words that every multiplexer shares: roles, ids, limits, events, errors and the
 //! arithmetic of windows; and what several of them do alike. [`yamux`] is the one to use, [`mplex`]
-//! is for peers that know nothing else, and [`single`] stands where there is none.
+//! is for peers that know nothing else, [`foreign`] is for one that somebody else speaks, and [`single`]
+//! stands where there is none.
 
 mod abuse;
 mod account;
@@ -10,6 +11,7 @@ pub mod codes;
 mod config;
 mod error;
 mod event;
+pub mod foreign;
 mod linger;
 pub mod mplex;
 mod muxer;

@@ -3,32 +3,37 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::foreign::{Foreign, ForeignMuxer};
 use super::mplex::{self, Mplex};
-use super::single::Single;
+use super::single::{self, Single};
 use super::yamux::{self, Yamux};
 use super::{Available, Error, MuxConfig, MuxEvent, Role, Stats, StreamError, StreamId, Violation};
+use crate::fault::Fault;
 use crate::limits::Budget;
 use crate::time::Instant;
 
 /// A multiplexer by its name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Muxer {
     /// `/yamux/1.0.0`
     Yamux,
     /// `/mplex/6.7.0`
     Mplex,
-    /// A protocol that somebody else speaks: there is one stream, and it carries the bytes of the channel.
-    Foreign(Arc<str>),
+    /// None: one stream carries the bytes of the channel.
+    Single,
+    /// A protocol that somebody else speaks.
+    Foreign(Arc<dyn ForeignMuxer>),
 }
 
 impl Muxer {
-    /// The multiplexer with this protocol id.
+    /// The multiplexer of ours with this protocol id.
     #[must_use]
-    pub fn named(protocol: &str) -> Self {
+    pub fn named(protocol: &str) -> Option<Self> {
         match protocol {
-            yamux::PROTOCOL => Self::Yamux,
-            mplex::PROTOCOL => Self::Mplex,
-            other => Self::Foreign(other.into()),
+            yamux::PROTOCOL => Some(Self::Yamux),
+            mplex::PROTOCOL => Some(Self::Mplex),
+            single::PROTOCOL => Some(Self::Single),
+            _ => None,
         }
     }
 
@@ -38,10 +43,20 @@ impl Muxer {
         match self {
             Self::Yamux => yamux::PROTOCOL,
             Self::Mplex => mplex::PROTOCOL,
-            Self::Foreign(name) => name,
+            Self::Single => single::PROTOCOL,
+            Self::Foreign(muxer) => muxer.protocol(),
         }
     }
 }
+
+/// The protocol is all that peers see of it.
+impl PartialEq for Muxer {
+    fn eq(&self, other: &Self) -> bool {
+        self.protocol() == other.protocol()
+    }
+}
+
+impl Eq for Muxer {}
 
 /// A multiplexed connection. Every verb is described at [`Yamux`]; what the others do differently, at theirs.
 #[derive(Debug)]
@@ -52,6 +67,8 @@ pub enum Mux {
     Mplex(Box<Mplex>),
     /// The channel itself as the one stream.
     Single(Box<Single>),
+    /// Streams as somebody else frames them.
+    Foreign(Box<Foreign>),
 }
 
 /// The same call for whichever it is.
@@ -61,6 +78,7 @@ macro_rules! each {
             Mux::Yamux($mux) => $call,
             Mux::Mplex($mux) => $call,
             Mux::Single($mux) => $call,
+            Mux::Foreign($mux) => $call,
         }
     };
 }
@@ -72,7 +90,8 @@ impl Mux {
         match kind {
             Muxer::Yamux => Self::Yamux(Box::new(Yamux::new(role, config, budget, now))),
             Muxer::Mplex => Self::Mplex(Box::new(Mplex::new(role, config, budget, now))),
-            Muxer::Foreign(_) => Self::Single(Box::new(Single::new(role, config, budget, now))),
+            Muxer::Single => Self::Single(Box::new(Single::new(role, config, budget, now))),
+            Muxer::Foreign(muxer) => Self::Foreign(Box::new(Foreign::new(muxer, role, config, budget, now))),
         }
     }
 
@@ -80,6 +99,15 @@ impl Mux {
     #[must_use]
     pub fn is_raw(&self) -> bool {
         matches!(self, Self::Single(_))
+    }
+
+    /// How the code of somebody else failed, if it did.
+    #[must_use]
+    pub fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Foreign(mux) => mux.fault(),
+            Self::Yamux(_) | Self::Mplex(_) | Self::Single(_) => None,
+        }
     }
 
     // ---- the wire and the clock

@@ -1,6 +1,6 @@
 //! No multiplexer: the whole connection is one stream.
 //!
-//! For measuring what a multiplexer costs, and as the pipe below one that is written elsewhere. The
+//! For measuring what a multiplexer costs. The
 //! stream exists from the beginning, on both sides under the same name; the client is given it by its
 //! one `open`, the server by [`MuxEvent::Opened`]. Nothing but its bytes is sent, so much of what
 //! the verbs mean elsewhere cannot be carried:
@@ -351,6 +351,9 @@ impl Single {
         }
     }
 }
+
+/// The id that both sides have to offer. No host does by itself: it is for measuring.
+pub const PROTOCOL: &str = "/plait/single/1.0.0";
 
 /// The name of the stream, on both sides.
 const STREAM: StreamId = StreamId::from_u64(0);

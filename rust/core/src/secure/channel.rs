@@ -1,6 +1,6 @@
 //! Both directions of a channel that has its keys.
 
-use super::Error;
+use super::{Error, ForeignChannel};
 use crate::noise::{self, Opener, RecordReader, Sealer};
 use crate::tls;
 
@@ -20,6 +20,8 @@ pub enum SecureChannel {
     Tls(Box<tls::Channel>),
     /// The bytes as they are.
     Clear,
+    /// What somebody else makes of them.
+    Foreign(Box<dyn ForeignChannel>),
 }
 
 impl SecureChannel {
@@ -55,6 +57,12 @@ impl SecureChannel {
                 })
             }
             Self::Clear => sink(data),
+            Self::Foreign(channel) => {
+                let mut plaintexts = Vec::new();
+                let received = channel.receive(data, &mut plaintexts);
+                plaintexts.iter().filter(|each| !each.is_empty()).try_for_each(|each| sink(each))?;
+                received.map_err(|fault| E::from(fault.into()))
+            }
         }
     }
 
@@ -67,6 +75,10 @@ impl SecureChannel {
             Self::Noise { sealer, .. } => Ok(sealer.seal(buffer, start)?),
             Self::Tls(channel) => Ok(channel.seal(buffer, start)?),
             Self::Clear => Ok(()),
+            Self::Foreign(channel) => {
+                let plaintext = buffer.split_off(start);
+                Ok(channel.seal(&plaintext, buffer)?)
+            }
         }
     }
 
@@ -76,7 +88,7 @@ impl SecureChannel {
         match self {
             Self::Noise { .. } => noise::LENGTH_PREFIX,
             Self::Tls(_) => tls::PREFIX,
-            Self::Clear => 0,
+            Self::Clear | Self::Foreign(_) => 0,
         }
     }
 
@@ -84,7 +96,7 @@ impl SecureChannel {
     #[must_use]
     pub const fn record_size(&self) -> usize {
         match self {
-            Self::Noise { .. } | Self::Clear => RECORD_PLAINTEXT,
+            Self::Noise { .. } | Self::Clear | Self::Foreign(_) => RECORD_PLAINTEXT,
             Self::Tls(_) => tls::MAX_PLAINTEXT,
         }
     }
@@ -122,6 +134,8 @@ impl SecureChannel {
             Self::Noise { reader, .. } => reader.has_partial(),
             Self::Tls(channel) => channel.has_partial(),
             Self::Clear => false,
+            // Whoever cannot tell has not ended in order.
+            Self::Foreign(channel) => channel.has_partial().unwrap_or(true),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Error, SecureChannel, Security};
+use super::{Error, SecureChannel, Security, Supervised};
 use crate::identity::{PeerId, PublicKey};
 use crate::noise::{self, EarlyMuxer};
 use crate::{plaintext, tls};
@@ -47,14 +47,14 @@ pub enum Handshake {
     /// Each side says who it is.
     Plaintext(plaintext::Handshake),
     /// Somebody else does it.
-    Foreign,
+    Foreign(Box<Supervised>),
 }
 
 /// What a handshake came to.
 #[derive(Debug)]
 pub struct Completed {
-    /// Who the peer is; `None` when somebody else has to find out.
-    pub remote: Option<Remote>,
+    /// Who the peer is.
+    pub remote: Remote,
     /// The muxer, if the handshake came to one.
     pub early_muxer: EarlyMuxer,
     /// The keys at work.
@@ -99,7 +99,9 @@ impl Handshake {
                 }))
             }
             Security::Plaintext(claim) => Self::Plaintext(plaintext::Handshake::new(claim, expected)),
-            Security::Foreign(_) => Self::Foreign,
+            Security::Foreign(security) => {
+                Self::Foreign(Box::new(Supervised::begin(&**security, side, muxers, expected)?))
+            }
         })
     }
 
@@ -113,7 +115,7 @@ impl Handshake {
                 let (used, completed) = handshake.receive(data)?;
                 let completed = completed.map(|completed| Completed {
                     early_muxer: completed.early_muxer(muxers),
-                    remote: Some(Remote { peer: completed.remote_peer, key: completed.remote }),
+                    remote: Remote { peer: completed.remote_peer, key: completed.remote },
                     channel: SecureChannel::noise(completed.sealer, completed.opener),
                 });
                 Ok((used, completed))
@@ -121,7 +123,7 @@ impl Handshake {
             Self::Tls(handshake) => {
                 let (used, completed) = handshake.receive(data)?;
                 let completed = completed.map(|completed| Completed {
-                    remote: Some(Remote { peer: completed.remote_peer, key: completed.remote }),
+                    remote: Remote { peer: completed.remote_peer, key: completed.remote },
                     early_muxer: completed.early_muxer,
                     channel: SecureChannel::Tls(Box::new(completed.channel)),
                 });
@@ -130,30 +132,27 @@ impl Handshake {
             Self::Plaintext(handshake) => {
                 let (used, remote) = handshake.receive(data)?;
                 let completed = remote.map(|(peer, key)| Completed {
-                    remote: Some(Remote { peer, key }),
+                    remote: Remote { peer, key },
                     early_muxer: EarlyMuxer::NotOffered,
                     channel: SecureChannel::Clear,
                 });
                 Ok((used, completed))
             }
-            Self::Foreign => Ok((
-                0,
-                Some(Completed {
-                    remote: None,
-                    early_muxer: EarlyMuxer::NotOffered,
-                    channel: SecureChannel::Clear,
-                }),
-            )),
+            Self::Foreign(handshake) => handshake.receive(data),
         }
     }
 
     /// Appends what is due to be sent, also after the last [`Handshake::receive`].
-    pub fn transmit(&mut self, out: &mut Vec<u8>) {
+    ///
+    /// # Errors
+    /// A plug-in failed.
+    pub fn transmit(&mut self, out: &mut Vec<u8>) -> Result<(), Error> {
         match self {
             Self::Noise { handshake, .. } => handshake.transmit(out),
             Self::Tls(handshake) => handshake.transmit(out),
             Self::Plaintext(handshake) => handshake.transmit(out),
-            Self::Foreign => {}
+            Self::Foreign(handshake) => return handshake.transmit(out),
         }
+        Ok(())
     }
 }

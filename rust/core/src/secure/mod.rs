@@ -6,16 +6,19 @@
 //! | [`Handshake`] | one connection on its way to keys |
 //! | [`SecureChannel`] | records, opened where they lie and sealed where they were written |
 //!
-//! A new protocol adds one variant to each.
+//! A new protocol adds one variant to each; one that somebody else speaks goes through [`ForeignSecurity`].
 
 mod channel;
+mod foreign;
 mod handshake;
 
 use std::sync::Arc;
 
 pub use channel::SecureChannel;
+pub use foreign::{ForeignChannel, ForeignCompleted, ForeignHandshake, ForeignSecurity, Supervised};
 pub use handshake::{Completed, Fresh, Handshake, Remote, Side};
 
+use crate::fault::Fault;
 use crate::identity::PeerId;
 use crate::noise::{self, StaticKeys};
 use crate::plaintext::{self, Claim};
@@ -30,8 +33,8 @@ pub enum Security {
     Tls(Arc<Credentials>),
     /// `/plaintext/2.0.0`: no security at all, for tests and measurements.
     Plaintext(Arc<Claim>),
-    /// A protocol that somebody else speaks: once it is agreed on, the session hands the bytes through.
-    Foreign(Arc<str>),
+    /// A protocol that somebody else speaks.
+    Foreign(Arc<dyn ForeignSecurity>),
 }
 
 impl Security {
@@ -42,7 +45,7 @@ impl Security {
             Self::Noise(_) => noise::PROTOCOL,
             Self::Tls(_) => tls::PROTOCOL,
             Self::Plaintext(_) => plaintext::PROTOCOL,
-            Self::Foreign(name) => name,
+            Self::Foreign(security) => security.protocol(),
         }
     }
 }
@@ -67,6 +70,9 @@ pub enum Error {
     /// The exchange of plaintext identities failed otherwise.
     #[error("plaintext: {0}")]
     Plaintext(plaintext::Error),
+    /// A plug-in failed, or told that the peer did.
+    #[error("{0}")]
+    Foreign(#[from] Fault),
 }
 
 impl Error {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::fault::Fault;
 use crate::mux::{StreamId, Violation};
 use crate::secure::Remote;
 use crate::{multistream, secure};
@@ -54,12 +55,11 @@ pub enum Event {
 /// What the upgrade agreed on.
 #[derive(Debug)]
 pub struct Established {
-    /// The peer, as its key says; checked against the expected one. `None` under a foreign security
-    /// protocol: nobody is authenticated yet, and the one raw stream is for whoever speaks that protocol.
-    pub remote: Option<Remote>,
+    /// The peer, as its key says; checked against the expected one.
+    pub remote: Remote,
     /// The protocol id of the secure channel.
     pub security: String,
-    /// The protocol id of the muxer; empty when there is none yet.
+    /// The protocol id of the muxer.
     pub muxer: String,
     /// The muxer came inside the security handshake.
     pub early_muxer: bool,
@@ -149,4 +149,6 @@ pub enum Reason {
     Record(secure::Error),
     /// The peer broke the muxer's rules.
     Violation(Violation),
+    /// A muxer that somebody else speaks failed, or told that the peer did.
+    Muxer(Fault),
 }

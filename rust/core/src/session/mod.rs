@@ -222,7 +222,7 @@ impl Session {
     ///
     /// `None`: too many streams are not acknowledged yet; [`Event::OpenCredit`] follows.
     ///
-    /// Under a foreign protocol it gives the one raw stream, ready at once, and proposes nothing.
+    /// Without a muxer it gives the one stream, ready at once, and proposes nothing.
     ///
     /// # Errors
     /// Not established or closing; protocols that cannot be proposed; no stream ids left.
@@ -353,18 +353,18 @@ impl Session {
         events: &mut Vec<Event>,
     ) -> bool {
         let limit = out.len().saturating_add(limit);
-        let any = match &mut self.layer {
+        let (any, has_failed) = match &mut self.layer {
             Layer::Clear(upgrade) => {
                 let before = out.len();
                 upgrade.transmit(out);
-                out.len() > before
+                (out.len() > before, false)
             }
-            Layer::Sealed(sealed) => sealed.transmit(out, limit, now),
+            Layer::Sealed(sealed) => (sealed.transmit(out, limit, now), sealed.has_failed()),
         };
         if any && matches!(self.life, Life::Upgrading { .. }) {
             self.flight = true;
         }
-        if any && self.life != Life::Over {
+        if (any || has_failed) && self.life != Life::Over {
             self.settle(Ok(()), now, events);
         }
         any | self.leave_when_flushed(out, limit, now, events)
@@ -466,13 +466,9 @@ impl Session {
             self.life = Life::Open;
         }
         let ended = sealed.dispatch(&self.protocols, now, events);
-        let unsealed = sealed.sealing_error();
-        if let Err(reason) = received {
+        let failed = sealed.failure();
+        if let Some(reason) = received.err().or(ended).or(failed) {
             self.end(reason, events);
-        } else if let Some(reason) = ended {
-            self.end(reason, events);
-        } else if let Some(error) = unsealed {
-            self.end(Reason::Record(error), events);
         }
     }
 

@@ -11,7 +11,7 @@ use super::negotiation::Negotiations;
 use super::selection::Selection;
 use super::upgrade::Keys;
 use crate::multistream::ProtocolSet;
-use crate::mux::{Mux, MuxEvent, Muxer, Role, Violation};
+use crate::mux::{Mux, MuxEvent, Role, Violation};
 use crate::noise::EarlyMuxer;
 use crate::secure::{self, SecureChannel, Side};
 use crate::time::Instant;
@@ -68,10 +68,7 @@ impl Sealed {
         let names: Vec<String> = config.muxers.iter().map(|muxer| muxer.protocol().to_owned()).collect();
         let nothing = || Reason::NothingInCommon { stage: Stage::Muxer, ours: names.clone() };
         let mut greeting = Vec::new();
-        let raw = Muxer::Foreign("".into());
-        let is_foreign = completed.remote.is_none();
         let (early, selection) = match completed.early_muxer {
-            _ if is_foreign => (None, None),
             EarlyMuxer::Agreed(name) => (names.iter().position(|our| *our == name), None),
             EarlyMuxer::NoOverlap => return Err(nothing()),
             EarlyMuxer::NotOffered => (
@@ -82,8 +79,7 @@ impl Sealed {
                 }),
             ),
         };
-        let muxer =
-            if is_foreign { &raw } else { config.muxers.get(early.unwrap_or(0)).ok_or_else(nothing)? };
+        let muxer = config.muxers.get(early.unwrap_or(0)).ok_or_else(nothing)?;
         let role = match side {
             Side::Initiator => Role::Client,
             Side::Responder => Role::Server,
@@ -254,9 +250,15 @@ impl Sealed {
         self.channel.is_finished_by_peer()
     }
 
-    /// Why no more records can be sealed, if so.
-    pub(super) fn sealing_error(&self) -> Option<secure::Error> {
-        self.sealing.clone().err()
+    /// Nothing more can be sent, for whatever reason.
+    pub(super) fn has_failed(&self) -> bool {
+        self.sealing.is_err() || self.mux.fault().is_some()
+    }
+
+    /// Why nothing more can be sent, if so.
+    pub(super) fn failure(&self) -> Option<Reason> {
+        let unsealed = self.sealing.clone().err().map(Reason::Record);
+        unsealed.or_else(|| self.mux.fault().cloned().map(Reason::Muxer))
     }
 
     /// What the end of the transport means now.

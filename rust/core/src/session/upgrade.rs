@@ -82,8 +82,9 @@ impl Upgrade {
         let Some(handshake) = &mut self.handshake else { return Ok((used, None)) };
         let received = handshake.receive(&mut data[used..]);
         // Also after a failure: some protocols tell the peer.
-        handshake.transmit(&mut self.out);
+        let sent = handshake.transmit(&mut self.out);
         let (taken, completed) = received.map_err(|error| self.handshake_failure(error))?;
+        sent.map_err(Reason::Handshake)?;
         used += taken;
         if completed.as_ref().is_some_and(|completed| completed.early_muxer == EarlyMuxer::NoOverlap) {
             // What is still to send tells the peer the same.
@@ -135,7 +136,7 @@ impl Upgrade {
         let Some(security) = self.config.security.get(self.security) else { return Ok(()) };
         let mut handshake = Handshake::new(security, self.side, self.fresh, &muxers, self.expected)
             .map_err(Reason::Handshake)?;
-        handshake.transmit(&mut self.out);
+        handshake.transmit(&mut self.out).map_err(Reason::Handshake)?;
         self.handshake = Some(handshake);
         Ok(())
     }

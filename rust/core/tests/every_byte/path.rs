@@ -59,7 +59,7 @@ impl Path {
         };
         let pair = Pair::opening(&[ECHO], openings, |seed, config| {
             config.security = vec![credentials(self.security, seed)];
-            config.muxers = vec![Muxer::named(self.muxer)];
+            config.muxers = vec![Muxer::named(self.muxer).unwrap()];
             config.early_muxers = self.is_early;
             config.budget = budget.clone();
         });
