@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import plait
+
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 
@@ -23,7 +25,7 @@ def test_a_file_made_on_the_spot_arrives(size: str, tmp_path: Path) -> None:
     done = run("send_a_file.py", "--size", size, temporary=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     *_, negotiated, figures, verdict = done.stdout.splitlines()
-    assert negotiated == "negotiated tcp, /noise, /yamux/1.0.0"
+    assert negotiated == f"negotiated tcp, {plait.HostConfig().security[0]}, /yamux/1.0.0"
     assert figures.startswith(f"{int(size):,} bytes in ")
     assert verdict == "verified"
     assert list(tmp_path.iterdir()) == []
