@@ -114,7 +114,8 @@ async def the_muxer_is_chosen_early(case: SecurityCase) -> None:
         pair.run()
         for end, _ in pair.ends:
             assert end.established is not None, f"no connection: {end.reason!r}"
-            assert (end.established.muxer, end.established.early_muxer) == (agreed, True)
+            found = (end.established.muxer, end.established.early_muxer)
+            assert found == (agreed, True), f"the muxer is {found[0]}, early: {found[1]}; not {agreed}, early"
         assert _talk(pair) == (BODY, BODY)
 
 
