@@ -58,7 +58,7 @@ async def both_sides_learn_who_the_other_is(case: SecurityCase) -> None:
             assert agreed.remote_public_key == other.party.identity.public_key.to_protobuf()
             assert agreed.security == _name(case)
             assert agreed.muxer == YAMUX
-        assert _talk(pair) == (BODY, BODY)
+        assert _talk(pair) == (BODY, BODY), "what was said did not arrive"
 
 
 async def another_peer_than_expected_is_refused(case: SecurityCase) -> None:
@@ -116,7 +116,7 @@ async def the_muxer_is_chosen_early(case: SecurityCase) -> None:
             assert end.established is not None, f"no connection: {end.reason!r}"
             found = (end.established.muxer, end.established.early_muxer)
             assert found == (agreed, True), f"the muxer is {found[0]}, early: {found[1]}; not {agreed}, early"
-        assert _talk(pair) == (BODY, BODY)
+        assert _talk(pair) == (BODY, BODY), "what was said did not arrive"
 
 
 async def a_cut_at_any_byte_ends_both_sides(case: SecurityCase) -> None:
@@ -156,7 +156,7 @@ async def nobody_else_can_take_part(case: SecurityCase) -> None:
     parties = case.parties()
     pair = SessionPair(*parties)
     pair.run()
-    assert _talk(pair) == (BODY, BODY)
+    assert _talk(pair) == (BODY, BODY), "what was said did not arrive"
     for recorded, victim, role in (
         (pair.dialer.sent, parties[1], "responder"),
         (pair.listener.sent, parties[0], "initiator"),
@@ -192,7 +192,7 @@ async def nobody_on_the_path_can_read(case: SecurityCase) -> None:
         raise SkipTest("the protocol encrypts nothing")
     pair = SessionPair(*case.parties())
     pair.run()
-    assert _talk(pair) == (BODY, BODY)
+    assert _talk(pair) == (BODY, BODY), "what was said did not arrive"
     for end, _ in pair.ends:
         assert BODY not in end.sent
         assert b"/plait/compliance" not in end.sent
@@ -256,7 +256,7 @@ def _healthy(parties: tuple[Party, Party]) -> tuple[int, int]:
     """How many bytes each side sends in an exchange in which nothing goes wrong."""
     pair = SessionPair(*parties)
     pair.run()
-    assert _talk(pair) == (BODY, BODY)
+    assert _talk(pair) == (BODY, BODY), "what was said did not arrive"
     return len(pair.dialer.sent), len(pair.listener.sent)
 
 
