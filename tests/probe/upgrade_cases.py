@@ -83,7 +83,7 @@ def several_proposals(address: Address) -> None:
     with Wire(address) as wire:
         wire.send(HEADER)
         wire.expect(HEADER)
-        for name in ("/tls/1.0.0", "/plaintext/2.0.0", "/noise/ik", "/x" * 200):
+        for name in ("/tls/2.0.0", "/plaintext/2.0.0", "/noise/ik", "/x" * 200):
             wire.send(message(name))
             wire.expect(NA)
         wire.send(NOISE)
@@ -94,7 +94,7 @@ def several_proposals(address: Address) -> None:
 @case("awkward", "several unknown proposals in one segment")
 def pipelined_proposals(address: Address) -> None:
     with Wire(address) as wire:
-        wire.send(HEADER + message("/tls/1.0.0") + message("/plaintext/2.0.0") + NOISE)
+        wire.send(HEADER + message("/tls/2.0.0") + message("/plaintext/2.0.0") + NOISE)
         wire.expect(HEADER + NA + NA + NOISE)
         finish(wire)
 
