@@ -27,7 +27,7 @@ CASES: dict[str, tuple[str, PrivateNetwork | None, PrivateNetwork | None, bool]]
     "listener without": ("noise", INSIDE, None, False),
 }
 # What our dialer has to say when both sides have a key.
-NOT_INSIDE = "not in our private network"
+NOT_INSIDE = "in our private network"
 
 
 def private_networks(pairs: Pairs, built: Sequence[str]) -> Table:
