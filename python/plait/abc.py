@@ -52,6 +52,8 @@ __all__ = [
 Target: TypeAlias = "str | Multiaddr | PeerId | Connection"
 Handler: TypeAlias = "Callable[[Any], Awaitable[None]]"
 ProtocolFactory: TypeAlias = "Callable[[], asyncio.BaseProtocol]"
+"""Makes the protocol of one connection. One that also has `take_socket(sock)` takes a connected,
+non-blocking stream socket instead, for good; what it does with it costs less than a protocol would."""
 T = TypeVar("T", covariant=True)
 E = TypeVar("E")
 

@@ -31,7 +31,7 @@ WIRE = {
 
 
 def is_wire_room(name: str) -> bool:
-    return name.startswith("transports/") or name == "connection/driver.py"
+    return name.startswith("transports/") or name == "connection/socket_driver.py"
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if not name.startswith("_core/")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -14,12 +15,14 @@ from plait.testing import network, no_leaks
 Duo = Callable[..., AbstractAsyncContextManager[tuple[plait.Host, plait.Host]]]
 
 
-@pytest.fixture(params=["tcp", "ws", "memory"])
+@pytest.fixture(params=["tcp", "tcp-bytes", "ws", "memory"])
 def duo(request: pytest.FixtureRequest) -> Duo:
     """`async with duo() as (alice, bob):` two hosts that reach each other; none of them has dialed yet."""
 
     @asynccontextmanager
     async def enter(config: HostConfig | None = None) -> AsyncIterator[tuple[plait.Host, plait.Host]]:
+        if request.param == "tcp-bytes":
+            config = replace(config or HostConfig(), bare_sockets=False)
         async with no_leaks():
             if request.param == "memory":
                 async with network(2, config=config) as (alice, bob):

@@ -13,6 +13,7 @@ from plait.connection.reasons import StreamCode
 from plait.exceptions import ConnectionClosedError, ConnectionLostError, StreamResetError
 from plait.host import HostConfig
 from plait.limits import Limits, Timeouts
+from plait.testing import Wire
 
 PROTOCOL = "/end/1"
 # More than any window that is granted at the start, and than what is buffered on the way.
@@ -57,10 +58,6 @@ async def answers(host: plait.Host, target: Any) -> bool:
     async with host.open_stream(target, "/ipfs/ping/1.0.0") as stream:
         await stream.write(bytes(32))
         return await stream.readexactly(32) == bytes(32)
-
-
-def transport_of(connection: plait.Connection) -> Any:
-    return connection.driver._transport
 
 
 # ---- streams
@@ -267,7 +264,7 @@ async def test_nonsense_from_the_peer_ends_the_connection_and_its_streams(duo):
         stream = await alice.open_stream(bob.addresses[0], PROTOCOL)
         far = await served.stream
         (connection,) = alice.connections
-        transport_of(connection).write(b"\x00\x20" + bytes(32))
+        Wire(connection).write(b"\x00\x20" + bytes(32))
         with pytest.raises(StreamResetError) as caught:
             await far.read(1)
         assert isinstance(caught.value.__cause__, ConnectionLostError)
@@ -284,7 +281,7 @@ async def test_a_lost_socket_is_an_error_of_every_stream(duo):
         stream = await alice.open_stream(bob.addresses[0], PROTOCOL)
         reading = asyncio.create_task(stream.read(1))
         far = await served.stream
-        transport_of(far.connection).abort()
+        Wire(far.connection).cut()
         with pytest.raises(StreamResetError) as caught:
             await reading
         cause = caught.value.__cause__
@@ -301,15 +298,15 @@ async def test_a_peer_that_ends_and_does_not_read_cannot_keep_the_socket(duo):
         served = Served(bob)
         stream = await alice.open_stream(bob.addresses[0], PROTOCOL)
         far = await served.stream
-        transport_of(far.connection).pause_reading()
+        Wire(far.connection).stop_reading()
         (connection,) = alice.connections
         # More than the kernel takes.
-        transport_of(connection).write(bytes(16 * 1024 * 1024))
-        transport_of(far.connection).write_eof()
+        Wire(connection).write(bytes(16 * 1024 * 1024))
+        Wire(far.connection).write_eof()
         with pytest.raises(StreamResetError):
             await stream.read(1)
         await connection.wait_closed()
-        transport_of(far.connection).abort()
+        Wire(far.connection).cut()
         served.end("return")
 
 
@@ -335,7 +332,7 @@ async def test_a_peer_that_falls_silent_is_given_up(duo):
         served = Served(bob)
         stream = await alice.open_stream(bob.addresses[0], PROTOCOL)
         far = await served.stream
-        transport_of(far.connection).pause_reading()
+        Wire(far.connection).stop_reading()
         with pytest.raises(StreamResetError) as caught:
             await stream.read(1)
         assert isinstance(caught.value.__cause__, ConnectionLostError)
@@ -408,14 +405,14 @@ async def test_writing_while_the_connection_is_being_closed(duo):
         served = Served(bob)
         stream = await alice.open_stream(bob.addresses[0], PROTOCOL)
         far = await served.stream
-        transport_of(far.connection).pause_reading()
+        Wire(far.connection).stop_reading()
         closing = asyncio.create_task(alice.connections[0].close())
         with pytest.raises(StreamResetError) as caught:
             while True:
                 await stream.write(b"x")
                 await asyncio.sleep(0)
         assert caught.value.remote is False
-        transport_of(far.connection).resume_reading()
+        Wire(far.connection).resume_reading()
         await closing
         served.end("return")
 
@@ -443,13 +440,13 @@ async def test_closing_does_not_wait_for_ever_for_a_peer_that_does_nothing(duo):
         served = Served(bob)
         stream = await alice.open_stream(bob.addresses[0], PROTOCOL)
         far = await served.stream
-        transport_of(far.connection).pause_reading()
+        Wire(far.connection).stop_reading()
         writing = asyncio.create_task(stream.write(bytes(16 * 1024 * 1024)))
         await asyncio.sleep(0)
         await alice.connections[0].close()
         with pytest.raises(StreamResetError):
             await writing
-        transport_of(far.connection).resume_reading()
+        Wire(far.connection).resume_reading()
         served.end("return")
 
 
@@ -460,7 +457,7 @@ async def test_a_stream_that_is_being_opened_fails_with_its_connection(duo, how)
         connection = await alice.connect(bob.addresses[0])
         assert await answers(alice, connection)
         (far,) = bob.connections
-        transport_of(far).pause_reading()
+        Wire(far).stop_reading()
         # One waits for the peer's answer, the other for leave to open at all.
         opens = [asyncio.create_task(connection.open_stream(PROTOCOL)) for _ in range(2)]
         await asyncio.sleep(0)
@@ -477,7 +474,7 @@ async def test_a_stream_that_is_being_opened_fails_with_its_connection(duo, how)
             await connection.open_stream(PROTOCOL)
         await connection.wait_closed()
         assert connection.streams == ()
-        transport_of(far).abort()
+        Wire(far).cut()
 
 
 async def test_cancelling_an_open_resets_the_stream(duo):
@@ -485,14 +482,14 @@ async def test_cancelling_an_open_resets_the_stream(duo):
         connection = await alice.connect(bob.addresses[0])
         assert await answers(alice, connection)
         (far,) = bob.connections
-        transport_of(far).pause_reading()
+        Wire(far).stop_reading()
         opening = asyncio.create_task(connection.open_stream("/ipfs/ping/1.0.0"))
         await asyncio.sleep(0)
         opening.cancel()
         with pytest.raises(asyncio.CancelledError):
             await opening
         assert connection.streams == ()
-        transport_of(far).resume_reading()
+        Wire(far).resume_reading()
         assert await answers(alice, connection)
         assert connection.stats()["outbound_streams"] <= 1
 

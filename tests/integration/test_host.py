@@ -45,7 +45,7 @@ from plait.host import Host, HostConfig
 from plait.identity import KeyPair
 from plait.limits import Limits, Timeouts
 from plait.protocols import compatible_with
-from plait.testing import network, no_leaks
+from plait.testing import Wire, network, no_leaks
 
 ECHO = "/echo/1"
 KINDS = ["tcp", "memory"]
@@ -601,7 +601,7 @@ async def test_a_peer_that_does_not_answer_the_close_does_not_hold_it_up() -> No
             # Alice's end of the wire falls silent.
             while not alice.connections:
                 await asyncio.sleep(0)
-            alice.connections[0].driver._transport.pause_reading()  # type: ignore[union-attr]
+            Wire(alice.connections[0]).stop_reading()
             await bob.close()
             assert connection.is_closed
 
@@ -656,7 +656,7 @@ async def test_cancelling_an_exit_that_waits_drops_the_connections() -> None:
             connection = await bob.connect(alice.addresses[0])
             while not alice.connections:
                 await asyncio.sleep(0)
-            alice.connections[0].driver._transport.pause_reading()  # type: ignore[union-attr]
+            Wire(alice.connections[0]).stop_reading()
             closing = asyncio.ensure_future(bob.close())
             await asyncio.wait([closing], timeout=0.1)
             assert not closing.done()

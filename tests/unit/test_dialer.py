@@ -41,7 +41,7 @@ class FakeConnection:
         self.aborted = True
 
 
-class FakeDriver:
+class FakeDial:
     def __init__(self, address: Any) -> None:
         self.address = address
         self.aborted = False
@@ -56,9 +56,9 @@ class Net:
     """Upgrader and transport in one: each address behaves as the test says."""
 
     def __init__(self, **options: Any) -> None:
-        self.behave: Callable[[FakeDriver], Awaitable[None]] = connects
+        self.behave: Callable[[FakeDial], Awaitable[None]] = connects
         self.names: dict[Any, Sequence[Any]] = {}
-        self.drivers: list[FakeDriver] = []
+        self.drivers: list[FakeDial] = []
         self.dialed: asyncio.Condition = asyncio.Condition()
         self.adopted: list[Any] = []
         timeouts = {"tcp_connect": 5.0, "dial_address": 5.0, "dial_total": 5.0, **options.pop("timeouts", {})}
@@ -79,9 +79,9 @@ class Net:
 
     # As upgrader
 
-    def outbound(self, peer: Any, address: Any, options: Any, *, guess: bool) -> FakeDriver:
+    def outbound(self, peer: Any, address: Any, options: Any, *, guess: bool) -> FakeDial:
         assert peer == BOB
-        self.drivers.append(FakeDriver(address))
+        self.drivers.append(FakeDial(address))
         return self.drivers[-1]
 
     # As transport
@@ -101,10 +101,10 @@ class Net:
             raise OSError("no such name")
         return found
 
-    async def dial(self, address: Any, factory: Callable[[], Any]) -> None:
+    async def dial(self, address: Any, factory: Any) -> None:
         async with self.dialed:
             self.dialed.notify_all()
-        await self.behave(factory())
+        await self.behave(factory)
 
     # For tests
 
@@ -118,30 +118,30 @@ class Net:
         return [driver.address for driver in self.drivers]
 
 
-async def connects(driver: FakeDriver) -> None:
+async def connects(driver: FakeDial) -> None:
     driver.established.set_result(FakeConnection(driver.address))
 
 
-async def refuses(driver: FakeDriver) -> None:
+async def refuses(driver: FakeDial) -> None:
     raise ConnectionRefusedError("nobody there")
 
 
-async def is_silent(driver: FakeDriver) -> None:
+async def is_silent(driver: FakeDial) -> None:
     await asyncio.Event().wait()
 
 
-async def is_somebody_else(driver: FakeDriver) -> None:
+async def is_somebody_else(driver: FakeDial) -> None:
     driver.established.set_exception(
         PeerIdMismatchError("somebody else", expected=BOB, actual=CAROL, stage="security")
     )
 
 
-async def never_upgrades(driver: FakeDriver) -> None:
+async def never_upgrades(driver: FakeDial) -> None:
     return
 
 
-def only(*good: Any, otherwise: Callable[[FakeDriver], Awaitable[None]] = refuses) -> Any:
-    async def behave(driver: FakeDriver) -> None:
+def only(*good: Any, otherwise: Callable[[FakeDial], Awaitable[None]] = refuses) -> Any:
+    async def behave(driver: FakeDial) -> None:
         await (connects if driver.address in good else otherwise)(driver)
 
     return behave
@@ -174,7 +174,7 @@ async def test_the_losers_of_a_race_are_closed() -> None:
     net = Net()
     both = asyncio.Event()
 
-    async def behave(driver: FakeDriver) -> None:
+    async def behave(driver: FakeDial) -> None:
         if driver.address == NEAR[0]:
             await both.wait()
         else:
@@ -196,7 +196,7 @@ async def test_every_failed_address_has_one_record() -> None:
         parse("/dns/no.test/tcp/1"),
     )
 
-    async def behave(driver: FakeDriver) -> None:
+    async def behave(driver: FakeDial) -> None:
         await (is_somebody_else if driver.address == NEAR[0] else refuses)(driver)
 
     net.behave = behave
@@ -253,7 +253,7 @@ async def test_all_that_is_unfinished_is_recorded_when_the_time_is_up() -> None:
 async def test_each_stage_has_its_deadline() -> None:
     net = Net(timeouts={"tcp_connect": 0.02, "dial_address": 0.04})
 
-    async def behave(driver: FakeDriver) -> None:
+    async def behave(driver: FakeDial) -> None:
         await (is_silent if driver.address == NEAR[0] else never_upgrades)(driver)
 
     net.behave = behave
@@ -272,7 +272,7 @@ async def test_waiters_share_one_dial() -> None:
     net = Net()
     go = asyncio.Event()
 
-    async def behave(driver: FakeDriver) -> None:
+    async def behave(driver: FakeDial) -> None:
         await go.wait()
         await connects(driver)
 
@@ -338,7 +338,7 @@ async def test_whoever_joins_with_other_addresses_gets_them_tried() -> None:
     net = Net()
     go = asyncio.Event()
 
-    async def behave(driver: FakeDriver) -> None:
+    async def behave(driver: FakeDial) -> None:
         await go.wait()
         await only(NEAR[1])(driver)
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from plait._core import CLOSED
-from plait.connection import Driver
+from plait.connection import BytesDriver
 from plait.exceptions import ConnectionClosedError, UpgradeError
 
 
@@ -67,9 +67,9 @@ class Transport(asyncio.Transport):
         self.log.append("abort")
 
 
-def connected() -> tuple[Driver, Session, Transport, list[BaseException]]:
+def connected() -> tuple[BytesDriver, Session, Transport, list[BaseException]]:
     session, transport, errors = Session(), Transport(), []
-    driver = Driver(session, None, lambda _, error: errors.append(error))  # type: ignore[arg-type]
+    driver = BytesDriver(session, None, lambda _, error: errors.append(error))  # type: ignore[arg-type]
     driver.connection_made(transport)
     return driver, session, transport, errors
 
@@ -133,7 +133,7 @@ async def test_the_end_of_the_transport_during_the_upgrade_is_a_failed_upgrade()
 
 
 async def test_a_driver_that_was_dropped_before_it_had_a_transport_takes_none():
-    driver = Driver(Session(), None, lambda *_: None)  # type: ignore[arg-type]
+    driver = BytesDriver(Session(), None, lambda *_: None)  # type: ignore[arg-type]
     driver.abort()
     assert driver.closed.done()
     transport = Transport()

@@ -24,6 +24,18 @@ OPEN_CREDIT: int  # (kind,): `open_stream` can succeed again
 PING_RTT: int  # (kind, seconds)
 CLOSED: int  # (kind, exception): nothing more will come; what is left to transmit should be sent
 
+# The last tuple of a call on a bare socket: (kind, flags, deadline or None, OSError or None). The deadline is
+# given when it is earlier than the one given before; the error has broken the connection.
+WIRE: int
+WIRE_BLOCKED: (
+    int  # call `flush_socket(..., has_room=True)` once the socket takes bytes; nothing is sent before
+)
+WIRE_MORE: int  # there may be more to send: call `flush_socket` in the next turn
+WIRE_OVERLOADED: int  # the socket must not be read
+WIRE_RELIEVED: int  # the socket may be read again
+WIRE_FINISHED: int  # all is sent and nothing follows: the socket's write side can end
+WIRE_ENDED: int  # the peer sends nothing more
+
 Event: TypeAlias = tuple[Any, ...]
 
 @final
@@ -223,6 +235,15 @@ class Session:
     @property
     def is_leaving(self) -> bool:
         """Nothing more will be queued; the socket's write side can end once it took everything."""
+
+    # In and out at once, on a bare socket: a descriptor that the caller has open, connected and non-blocking.
+    # Each sends what there is to send, and gives `None` where there is nothing to do for the caller.
+    def read_socket(self, fileno: int, now: float) -> list[Event] | None:
+        """The socket can be read."""
+    def flush_socket(self, fileno: int, now: float, *, has_room: bool = False) -> list[Event] | None:
+        """There may be something to send; `has_room` once the socket that was blocked takes bytes again."""
+    def expire_socket(self, fileno: int, now: float) -> list[Event] | None:
+        """The deadline has come."""
 
     # Getters.
     @property

@@ -31,6 +31,8 @@ class HostConfig:
             refuse to open streams.
         ping: answer pings. js-libp2p drops connections whose pings fail.
         ping_idle: seconds without a ping after which a ping stream is closed.
+        bare_sockets: move bytes between TCP sockets and sessions without asyncio transports, where the event
+            loop can watch sockets. It is faster; `False` is for event loops that watch them badly.
         websocket: certificates and bounds of WebSockets.
         transports: makes the transports of a host; the first that knows an address gets it. TCP, WebSocket
             and memory when `None`.
@@ -46,6 +48,7 @@ class HostConfig:
     ping: bool = True
     # Four times the interval of the slowest pinger that is known, rust's 15 s.
     ping_idle: float = 60.0
+    bare_sockets: bool = True
     websocket: WebSocketOptions = field(default_factory=WebSocketOptions)
     transports: Callable[[], Sequence[Transport]] | None = None
     security: Sequence[ProtocolId | SecurityProtocol] = SECURITY
@@ -62,7 +65,8 @@ class HostConfig:
         """What a host dials and listens with, in the order in which they are asked."""
         if self.transports is not None:
             return self.transports()
-        return (TcpTransport(), WebSocketTransport(self.websocket), MemoryTransport())
+        tcp = TcpTransport(bare_sockets=self.bare_sockets)
+        return (tcp, WebSocketTransport(self.websocket), MemoryTransport())
 
 
 # As kubo has it; longer names only take room from addresses in identify.

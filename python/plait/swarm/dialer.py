@@ -214,19 +214,19 @@ class Dialer:
             raise error
         async with self._slots:
             attempt.begin("connect")
-            driver = self._upgrader.outbound(peer, address, options, guess=guess)
+            dial = self._upgrader.outbound(peer, address, options, guess=guess)
             try:
                 async with _deadline(self._timeouts.dial_address, "no connection"):
                     async with _deadline(self._timeouts.tcp_connect, "no answer"):
-                        await self._transport(address).dial(address, lambda: driver)
+                        await self._transport(address).dial(address, dial)
                     attempt.begin("upgrade")
-                    return await driver.established
+                    return await dial.established
             except UpgradeError as upgrade_error:
                 attempt.stage = upgrade_error.stage or attempt.stage
-                if not (driver.is_guess and isinstance(upgrade_error, NegotiationError)):
+                if not (dial.is_guess and isinstance(upgrade_error, NegotiationError)):
                     raise
             except BaseException:
-                driver.abort()
+                dial.abort()
                 raise
         # The peer no longer takes what it took the last time; nothing but the proposal was said.
         return await self._connect(peer, attempt, options, guess=False)

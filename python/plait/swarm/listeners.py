@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 from plait.addresses import host_port, is_unspecified, with_host
 from plait.exceptions import LimitError, ListenError
@@ -14,10 +14,12 @@ from plait.limits import AdmissionControl
 from plait.transports import interface_hosts
 
 if TYPE_CHECKING:
+    import socket
+
     from multiaddr import Multiaddr
 
     from plait.abc import Listener
-    from plait.connection import Connection, Driver
+    from plait.connection import BytesDriver, Connection, Driver, SocketDriver
     from plait.limits import Admission, Limits, Timeouts
     from plait.transports import TransportRegistry
     from plait.upgrade import Upgrader
@@ -77,7 +79,7 @@ class Listeners:
         transport = self._transports.for_listening(address)
         if transport is None:
             raise ListenError("no transport of this host listens on such an address", address=str(address))
-        listener = await transport.listen(address, lambda: _Gate(self))
+        listener = await transport.listen(address, _Door(self))
         self._listeners.append(listener)
         self._expanded = None
         return listener.addresses
@@ -90,7 +92,7 @@ class Listeners:
         for listener in listeners:
             await listener.close()
         for gate in self._waiting:
-            gate.transport.abort()
+            gate.abort()
         self._waiting.clear()
         if self._retry is not None:
             self._retry.cancel()
@@ -123,26 +125,25 @@ class Listeners:
 
     def _arrive(self, gate: _Gate) -> None:
         if self._is_closed:
-            gate.transport.abort()
+            gate.abort()
         elif self._waiting or not self._try_admit(gate):
             self._hold(gate)
 
     def _try_admit(self, gate: _Gate) -> bool:
         """Starts the upgrade, or ends the connection; false when only a slot is missing."""
-        name = gate.transport.get_extra_info("peername")
         # Evicting needs the driver, and a driver is made only for who is admitted.
         drivers: list[Driver] = []
         try:
-            admission = self._control.admit(name[0] if name else None, lambda: drivers[0].abort())
+            admission = self._control.admit(gate.remote_host(), lambda: drivers[0].abort())
         except LimitError as error:
             if error.limit == "handshakes":
                 return False
             self._refuse(gate, error)
             return True
-        driver = self._upgrader.inbound()
+        driver = gate.make_driver(self._upgrader)
         drivers.append(driver)
         self._upgrading[driver] = admission
-        gate.hand_over(driver)
+        gate.start()
         return True
 
     def _hold(self, gate: _Gate) -> None:
@@ -157,7 +158,7 @@ class Listeners:
     def _admit_waiting(self) -> None:
         while self._waiting:
             gate = self._waiting[0]
-            if not gate.transport.is_closing() and not self._try_admit(gate):
+            if not gate.is_closing() and not self._try_admit(gate):
                 self._retry_later()
                 return
             self._waiting.popleft()
@@ -174,7 +175,7 @@ class Listeners:
     def _refuse(self, gate: _Gate, error: LimitError) -> None:
         self.refused += 1
         logger.debug("inbound connection refused: %s", error)
-        gate.transport.abort()
+        gate.abort()
 
     def _on_connection(self, connection: Connection) -> None:
         admission = self._upgrading.pop(connection.driver)
@@ -203,13 +204,61 @@ class Listeners:
             self._loop.call_soon(self._admit_waiting)
 
 
-class _Gate(asyncio.BufferedProtocol):
+class _Door:
+    """What transports hand what they accept to: a factory of asyncio protocols, which takes sockets too."""
+
+    def __init__(self, listeners: Listeners) -> None:
+        self._listeners = listeners
+
+    def __call__(self) -> _TransportGate:
+        return _TransportGate(self._listeners)
+
+    def take_socket(self, sock: socket.socket) -> None:
+        self._listeners._arrive(_SocketGate(sock))
+
+
+class _SocketGate:
+    """A socket that was accepted; until it may come in, what it sends waits in the kernel."""
+
+    __slots__ = ("_driver", "_socket")
+
+    _driver: SocketDriver
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+
+    def remote_host(self) -> str | None:
+        try:
+            name = self._socket.getpeername()
+        except OSError:  # gone already, which the upgrade will find out
+            return None
+        return str(name[0])
+
+    def hold(self) -> None:
+        """Nobody reads it anyway."""
+
+    def is_closing(self) -> bool:
+        return False
+
+    def abort(self) -> None:
+        self._socket.close()
+
+    def make_driver(self, upgrader: Upgrader) -> Driver:
+        self._driver = upgrader.inbound_socket(self._socket)
+        return self._driver
+
+    def start(self) -> None:
+        self._driver.start()
+
+
+class _TransportGate(asyncio.BufferedProtocol):
     """The first protocol of an accepted connection: asks whether it may come in, and waits until it may."""
 
-    __slots__ = ("_buffer", "_early", "_is_held", "_listeners", "transport")
+    __slots__ = ("_buffer", "_driver", "_early", "_is_held", "_listeners", "_transport")
 
-    transport: asyncio.Transport
     _buffer: bytearray
+    _driver: BytesDriver
+    _transport: asyncio.Transport
 
     def __init__(self, listeners: Listeners) -> None:
         self._listeners = listeners
@@ -218,22 +267,37 @@ class _Gate(asyncio.BufferedProtocol):
         self._early = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
+        self._transport = cast(asyncio.Transport, transport)
         self._listeners._arrive(self)
+
+    def remote_host(self) -> str | None:
+        name = self._transport.get_extra_info("peername")
+        return str(name[0]) if name else None
 
     def hold(self) -> None:
         self._is_held = True
-        self.transport.pause_reading()
+        self._transport.pause_reading()
 
-    def hand_over(self, driver: Driver) -> None:
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def make_driver(self, upgrader: Upgrader) -> Driver:
+        self._driver = upgrader.inbound()
+        return self._driver
+
+    def start(self) -> None:
         """From now on the driver is the protocol, as if it had always been."""
-        self.transport.set_protocol(driver)
-        driver.connection_made(self.transport)
+        driver = self._driver
+        self._transport.set_protocol(driver)
+        driver.connection_made(self._transport)
         if self._early:
             memoryview(driver.get_buffer(-1))[: len(self._early)] = self._early
             driver.buffer_updated(len(self._early))
-        if self._is_held and not self.transport.is_closing():
-            self.transport.resume_reading()
+        if self._is_held and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     # uvloop starts to read after `connection_made`, whatever that did: it reads once, then it is paused.
 
@@ -243,7 +307,10 @@ class _Gate(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         self._early += self._buffer[:nbytes]
-        self.transport.pause_reading()
+        self._transport.pause_reading()
+
+
+_Gate: TypeAlias = "_SocketGate | _TransportGate"
 
 
 def _expand(address: Multiaddr) -> Sequence[Multiaddr]:

@@ -1,12 +1,13 @@
 """What tests of programs on plait need, whatever runs the tests.
 
-Purpose: hosts in memory, and a check that nothing stays behind.
+Purpose: hosts in memory, wires that go bad, and a check that nothing stays behind.
 Takes: a running event loop.
-Gives: `network`, `no_leaks`; in `plait.testing.compliance` what plug-ins have to do.
+Gives: `network`, `Wire`, `no_leaks`; in `plait.testing.compliance` what plug-ins have to do.
 May look at: host, and all below.
 """
 
 from plait.testing.hosts import network
 from plait.testing.leaks import LeakError, no_leaks
+from plait.testing.wire import Wire
 
-__all__ = ["LeakError", "network", "no_leaks"]
+__all__ = ["LeakError", "Wire", "network", "no_leaks"]

@@ -14,17 +14,34 @@ from typing import TYPE_CHECKING
 
 from plait.addresses import Endpoint, from_socket, host_port
 from plait.exceptions import ListenError
+from plait.transports.sockets import (
+    BACKLOG,
+    FAMILIES,
+    Acceptor,
+    TakeSocket,
+    connect,
+    listening_socket,
+    watches_sockets,
+)
 
 if TYPE_CHECKING:
     from multiaddr import Multiaddr
 
-    from plait.abc import ProtocolFactory
+    from plait.abc import Listener, ProtocolFactory
 
 __all__ = ["TcpListener", "TcpTransport"]
 
 
 class TcpTransport:
-    """Dials and serves `/ip4|ip6/…/tcp/…`; dials `/dns|dns4|dns6/…/tcp/…`."""
+    """Dials and serves `/ip4|ip6/…/tcp/…`; dials `/dns|dns4|dns6/…/tcp/…`.
+
+    Args:
+        bare_sockets: hand sockets over as they are to a factory that takes them, where the event loop can
+            watch a bare socket. Otherwise they become asyncio transports, which cost more.
+    """
+
+    def __init__(self, *, bare_sockets: bool = True) -> None:
+        self._bare_sockets = bare_sockets
 
     def can_dial(self, address: Multiaddr) -> bool:
         return _endpoint(address) is not None
@@ -59,9 +76,13 @@ class TcpTransport:
             OSError: the connection could not be made.
         """
         endpoint = _known_endpoint(address)
-        await asyncio.get_running_loop().create_connection(factory, endpoint.host, endpoint.port)
+        take = self._taker(factory)
+        if take is not None and endpoint.is_ip:
+            take(await connect(endpoint))
+        else:
+            await asyncio.get_running_loop().create_connection(factory, endpoint.host, endpoint.port)
 
-    async def listen(self, address: Multiaddr, factory: ProtocolFactory) -> TcpListener:
+    async def listen(self, address: Multiaddr, factory: ProtocolFactory) -> Listener:
         """Serves an address; port 0 takes one that is free.
 
         An IPv6 address never takes IPv4 connections, not even `::`.
@@ -70,7 +91,10 @@ class TcpTransport:
             ListenError: the address is not ours, or the port is taken or forbidden.
         """
         endpoint = _known_endpoint(address)
+        take = self._taker(factory)
         try:
+            if take is not None:
+                return Acceptor(listening_socket(endpoint), take)
             server = await asyncio.get_running_loop().create_server(
                 factory, endpoint.host, endpoint.port, family=FAMILIES[endpoint.network], backlog=BACKLOG
             )
@@ -78,6 +102,13 @@ class TcpTransport:
             why = os.strerror(error.errno) if error.errno else str(error)
             raise ListenError(why, errno=error.errno, layer="tcp", address=str(address)) from error
         return TcpListener(server)
+
+    def _taker(self, factory: ProtocolFactory) -> TakeSocket | None:
+        """What takes bare sockets, if anything does and the loop can watch them."""
+        if not self._bare_sockets or not watches_sockets(asyncio.get_running_loop()):
+            return None
+        take: TakeSocket | None = getattr(factory, "take_socket", None)
+        return take
 
 
 class TcpListener:
@@ -116,15 +147,5 @@ def _known_endpoint(address: Multiaddr) -> Endpoint:
     return endpoint
 
 
-FAMILIES = {
-    "ip4": socket.AF_INET,
-    "ip6": socket.AF_INET6,
-    "dns": socket.AF_UNSPEC,
-    "dns4": socket.AF_INET,
-    "dns6": socket.AF_INET6,
-}
 # A name with more addresses than this is a list of a whole service, not of one peer.
 MAX_RESOLVED = 16
-# Connections the kernel completes while the loop is busy: a tenth of a second of a burst that a
-# core could upgrade.
-BACKLOG = 256

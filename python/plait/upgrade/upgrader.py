@@ -13,12 +13,15 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from plait._core import MemoryBudget, ProtocolSet, Session, SessionConfig
-from plait.connection import Connection, Driver, Locate, Stream
+from plait.connection import BytesDriver, Connection, Driver, Locate, SocketDriver, Stream
 from plait.exceptions import ConfigError
 from plait.limits import Limits, Timeouts
 from plait.upgrade.options import MUXERS, SECURITY, DialOptions, make_muxers, make_security
+from plait.upgrade.outbound import Outbound
 
 if TYPE_CHECKING:
+    import socket
+
     from multiaddr import Multiaddr
 
     from plait import abc
@@ -27,22 +30,7 @@ if TYPE_CHECKING:
     from plait.types import ProtocolId
     from plait.upgrade.private_network import PrivateNetwork
 
-__all__ = ["OutboundDriver", "Upgrader"]
-
-
-class OutboundDriver(Driver):
-    """The driver of a dial.
-
-    Attributes:
-        established: the connection, or why there is none.
-        is_guess: it proposes only the security protocol that this peer took the last time, and its first
-            message with it. A peer that has changed its mind refuses, and is dialed again without.
-    """
-
-    __slots__ = ("established", "is_guess")
-
-    established: asyncio.Future[Connection]
-    is_guess: bool
+__all__ = ["Upgrader"]
 
 
 class Upgrader:
@@ -133,8 +121,8 @@ class Upgrader:
         options: DialOptions | None = None,
         *,
         guess: bool = True,
-    ) -> OutboundDriver:
-        """The protocol for a transport that dials `remote_address`.
+    ) -> Outbound:
+        """What a transport that dials `remote_address` hands its connection to.
 
         Args:
             expected_peer: whom the handshake has to prove; `None` takes whoever answers.
@@ -142,7 +130,7 @@ class Upgrader:
             options: how this dial differs.
             guess: save a round trip by what the peer took the last time.
 
-        The driver's `established` raises `PeerIdMismatchError`, `HandshakeError`, `NegotiationError`,
+        Its `established` raises `PeerIdMismatchError`, `HandshakeError`, `NegotiationError`,
         or `UpgradeError` when the connection or the time ended first. Cancelling it does nothing;
         `abort` drops the connection.
 
@@ -154,37 +142,32 @@ class Upgrader:
         last = self._spoken.get(expected_peer, offered) if guess and len(offered) > 1 else None
         guessed = () if last is None else (last,)
         config = self._config_for(guessed or options.security, options.muxers)
+        expected = None if expected_peer is None else bytes(expected_peer)
+
+        def begin() -> Session:
+            now = asyncio.get_running_loop().time()
+            if options.role == "responder":
+                return Session.accept(config, self.protocols, now, expected_peer=expected)
+            contend = options.role == "simultaneous"
+            return Session.dial(config, self.protocols, expected, now, contend=contend)
 
         def establish(driver: Driver, agreed: Established) -> Connection:
             connection = self._connection(driver, agreed, remote_address)
             self._spoken.note(connection.remote_peer, offered, agreed.security)
-            if established.cancelled():
-                driver.loop.call_soon(driver.abort)
-            else:
-                established.set_result(connection)
             return connection
 
-        def fail(driver: Driver, error: BaseException) -> None:
-            if not established.done():
-                established.set_exception(error)
-                established.exception()  # whoever dialed may have given up; then nobody asks for it
+        return Outbound(begin, establish, is_guess=bool(guessed))
 
-        expected = None if expected_peer is None else bytes(expected_peer)
-        now = asyncio.get_running_loop().time()
-        if options.role == "responder":
-            session = Session.accept(config, self.protocols, now, expected_peer=expected)
-        else:
-            contend = options.role == "simultaneous"
-            session = Session.dial(config, self.protocols, expected, now, contend=contend)
-        driver = OutboundDriver(session, establish, fail)
-        driver.is_guess = bool(guessed)
-        established = driver.established = driver.loop.create_future()
-        return driver
-
-    def inbound(self) -> Driver:
+    def inbound(self) -> BytesDriver:
         """The protocol for a connection that a transport accepted."""
-        session = Session.accept(self._config, self.protocols, asyncio.get_running_loop().time())
-        return Driver(session, self._accept, self.on_failure)
+        return BytesDriver(self._answer(), self._accept, self.on_failure)
+
+    def inbound_socket(self, sock: socket.socket) -> SocketDriver:
+        """The same for a connected socket; it begins with `start`."""
+        return SocketDriver(self._answer(), self._accept, self.on_failure, sock)
+
+    def _answer(self) -> Session:
+        return Session.accept(self._config, self.protocols, asyncio.get_running_loop().time())
 
     def _config_for(self, security: Sequence[str], muxers: Sequence[str]) -> SessionConfig:
         if not security and not muxers:

@@ -14,6 +14,7 @@ mod messages;
 mod random;
 mod security;
 mod session;
+mod socket;
 
 use pyo3::prelude::*;
 
@@ -28,6 +29,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<config::Muxer>()?;
     module.add_class::<session::Session>()?;
     events::register(module)?;
+    socket::register(module)?;
     identity::register(module)?;
     messages::register(module)?;
     files::register(module)?;

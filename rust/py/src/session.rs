@@ -18,6 +18,7 @@ use crate::config::{ProtocolSet, SessionConfig};
 use crate::errors::{self, command};
 use crate::events;
 use crate::random::random;
+use crate::socket::{Turn, Wire};
 
 /// One connection without its socket: secure channel and muxer behind one set of verbs.
 #[pyclass(module = "plait._core._rust")]
@@ -25,8 +26,10 @@ pub(crate) struct Session {
     session: session::Session,
     /// What `transmit` gave besides bytes.
     events: Vec<Event>,
-    /// What the driver was told the last time.
+    /// What a driver over a transport was told the last time.
     was_overloaded: bool,
+    /// What a driver over a bare socket was told.
+    wire: Wire,
     /// Python code runs while bytes are received and sent, so nothing may be lent meanwhile.
     has_plugins: bool,
 }
@@ -220,6 +223,40 @@ impl Session {
         events::to_list(py, std::mem::take(&mut self.events)).map(Some)
     }
 
+    // ---- in and out at once, on a bare socket
+
+    fn read_socket<'py>(
+        &mut self,
+        py: Python<'py>,
+        fileno: i32,
+        now: f64,
+    ) -> PyResult<Option<Bound<'py, PyList>>> {
+        Turn::new(&mut self.session, &mut self.wire, fileno, instant(now)?).read().finish(py)
+    }
+
+    #[pyo3(signature = (fileno, now, *, has_room = false))]
+    fn flush_socket<'py>(
+        &mut self,
+        py: Python<'py>,
+        fileno: i32,
+        now: f64,
+        has_room: bool,
+    ) -> PyResult<Option<Bound<'py, PyList>>> {
+        let turn = Turn::new(&mut self.session, &mut self.wire, fileno, instant(now)?);
+        if has_room { turn.unblock() } else { turn }.finish(py)
+    }
+
+    fn expire_socket<'py>(
+        &mut self,
+        py: Python<'py>,
+        fileno: i32,
+        now: f64,
+    ) -> PyResult<Option<Bound<'py, PyList>>> {
+        Turn::new(&mut self.session, &mut self.wire, fileno, instant(now)?).expire().finish(py)
+    }
+
+    // ---- getters
+
     fn next_timeout(&self) -> Option<f64> {
         self.session.next_timeout().map(seconds)
     }
@@ -227,7 +264,9 @@ impl Session {
     #[getter]
     fn has_pending(&self) -> bool {
         // A read may have ended an overload, which only the next look at it tells the driver.
-        self.session.has_pending() || (self.was_overloaded && !self.session.is_overloaded())
+        self.session.has_pending()
+            || (self.was_overloaded && !self.session.is_overloaded())
+            || self.wire.is_relieved(&self.session)
     }
 
     #[getter]
@@ -240,8 +279,6 @@ impl Session {
     fn is_leaving(&self) -> bool {
         self.session.is_leaving()
     }
-
-    // ---- getters
 
     #[getter]
     fn rtt(&self) -> Option<f64> {
@@ -288,7 +325,7 @@ impl Session {
             None => session,
         };
         let has_plugins = config.has_plugins();
-        Ok(Self { session, events: Vec::new(), was_overloaded: false, has_plugins })
+        Ok(Self { session, events: Vec::new(), was_overloaded: false, wire: Wire::default(), has_plugins })
     }
 }
 

@@ -1,0 +1,190 @@
+"""The driver over a bare socket: bytes go between the kernel and the session without becoming objects.
+
+One call into the session reads until there is nothing more, opens, routes, seals and sends; what it
+gives back is what somebody has to be told, and what the loop has to watch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from plait._core import (
+    WIRE,
+    WIRE_BLOCKED,
+    WIRE_ENDED,
+    WIRE_FINISHED,
+    WIRE_MORE,
+    WIRE_OVERLOADED,
+    WIRE_RELIEVED,
+    Established,
+    Session,
+)
+from plait.connection.driver import DRAIN_TIME, Driver, State
+
+if TYPE_CHECKING:
+    from plait.connection.connection import Connection
+
+__all__ = ["SocketDriver"]
+
+# One look at what comes after the end, only to throw it away.
+DISCARD_SIZE = 64 * 1024
+
+
+class SocketDriver(Driver):
+    """Carries bytes between a connected stream socket and a session.
+
+    Args:
+        session, establish, fail: as `Driver`.
+        sock: non-blocking and connected; the driver's from now on.
+    """
+
+    __slots__ = ("_fileno", "_is_reading", "_is_writing", "_socket")
+
+    def __init__(
+        self,
+        session: Session,
+        establish: Callable[[Driver, Established], Connection],
+        fail: Callable[[Driver, BaseException], None],
+        sock: socket.socket,
+    ) -> None:
+        super().__init__(session, establish, fail)
+        self._socket = sock
+        self._fileno = sock.fileno()
+        # What the loop watches.
+        self._is_reading = False
+        self._is_writing = False
+
+    def start(self) -> None:
+        """Begins the upgrade."""
+        if self._state is State.NEW:
+            self._state = State.OPEN
+            self._read(True)
+            self._flush()
+
+    def get_extra_info(self, name: str) -> Any:
+        with contextlib.suppress(OSError):
+            if name == "peername":
+                return self._socket.getpeername()
+            if name == "sockname":
+                return self._socket.getsockname()
+            if name == "socket":
+                return self._socket
+        return None
+
+    # ---- from the loop
+
+    def _on_readable(self) -> None:
+        if self._state is State.OPEN:
+            events = self.session.read_socket(self._fileno, self.now())
+            if events is not None:
+                self._use(events)
+        else:
+            self._discard()
+
+    def _on_writable(self) -> None:
+        self._write(False)
+        if (events := self.session.flush_socket(self._fileno, self.now(), has_room=True)) is not None:
+            self._use(events)
+        # Nothing is read any more when the peer had ended before us: then this was all that kept it.
+        if self._state is State.DRAINING and not self._is_reading and not self._is_writing:
+            self._drop()
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        if self._state is State.OPEN:
+            events = self.session.expire_socket(self._fileno, self.now())
+            if events is not None:
+                self._use(events)
+
+    # ---- after each call into the session
+
+    def _flush(self) -> None:
+        events = self.session.flush_socket(self._fileno, self.now())
+        if events is not None:
+            self._use(events)
+
+    def _use(self, events: list[tuple[Any, ...]]) -> None:
+        flags, error = 0, None
+        if events[-1][0] == WIRE:
+            _, flags, deadline, error = events.pop()
+            if deadline is not None and self._state is State.OPEN:
+                self._arm(deadline)
+            if flags:
+                self._watch(flags)
+        if events:
+            self._dispatch(events)
+        if error is not None:
+            self._end(error)
+            self._drop()
+        elif flags & WIRE_ENDED:
+            self._peer_ended()
+
+    def _watch(self, flags: int) -> None:
+        if flags & WIRE_BLOCKED:
+            self._write(True)
+        if flags & WIRE_MORE:
+            self.flush_soon()
+        if flags & WIRE_OVERLOADED:
+            # A peer that makes us answer and does not read the answers is not read either.
+            self._read(False)
+        elif flags & WIRE_RELIEVED:
+            self._read(True)
+        if flags & WIRE_FINISHED:
+            with contextlib.suppress(OSError):  # the peer is gone already
+                self._socket.shutdown(socket.SHUT_WR)
+
+    def _read(self, wanted: bool) -> None:
+        if wanted and not self._is_reading:
+            self.loop.add_reader(self._fileno, self._on_readable)
+        elif self._is_reading and not wanted:
+            self.loop.remove_reader(self._fileno)
+        self._is_reading = wanted
+
+    def _write(self, wanted: bool) -> None:
+        if wanted and not self._is_writing:
+            self.loop.add_writer(self._fileno, self._on_writable)
+        elif self._is_writing and not wanted:
+            self.loop.remove_writer(self._fileno)
+        self._is_writing = wanted
+
+    # ---- the end
+
+    def _finish(self) -> None:
+        self._state = State.DRAINING
+        self._read(True)
+        self._flush()
+        self._drain_for_a_while()
+
+    def _peer_ended(self) -> None:
+        """What is on its way still goes out."""
+        self._end(None)
+        self._read(False)
+        if self._is_writing:
+            self._drain_for_a_while()
+        else:
+            self._drop()
+
+    def _drain_for_a_while(self) -> None:
+        if self._state is State.DRAINING and self._timer is None:
+            self._timer = self.loop.call_later(DRAIN_TIME, self._drop)
+
+    def _discard(self) -> None:
+        try:
+            while data := self._socket.recv(DISCARD_SIZE):
+                if len(data) < DISCARD_SIZE:
+                    return
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        self._peer_ended()
+
+    def _drop(self) -> None:
+        if self._state is not State.GONE:
+            self._read(False)
+            self._write(False)
+            self._socket.close()
+            self._gone()
