@@ -209,9 +209,16 @@ async def test_a_second_push_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_change_during_identify_is_pushed_after_it() -> None:
     async with network(2) as (alice, bob):
         events = bob.events(IdentifyCompleted)
+        identify: Any = alice._identify
+        ask = identify.start
+
+        def start(connection: Any) -> None:
+            ask(connection)
+            # Alice has not heard yet whether bob takes pushes, and the timer of a push may not even run.
+            identify._edition += 1
+
+        identify.start = start
         await bob.connect(alice.addresses[0])
-        # Alice has not heard yet whether bob takes pushes, and the timer of a push may not even run.
-        alice._identify._edition += 1  # type: ignore[union-attr]
         assert (await anext(events)).peer == alice.peer_id
         assert (await anext(events)).peer == alice.peer_id
 

@@ -20,8 +20,9 @@ from plait._core import (
     Session,
 )
 from plait.connection.driver import Driver
+from plait.connection.exchange import Answered, Exchange
 from plait.connection.stream import Stream, reset_by_peer
-from plait.exceptions import ConnectionClosedError, ConnectionLostError
+from plait.exceptions import ConnectionClosedError, ConnectionLostError, LimitError
 from plait.identity import PeerId
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Connection:
     ) -> None:
         self._driver = driver
         self._session: Session = driver.session
-        self._streams: dict[int, Stream] = {}
+        self._streams: dict[int, Stream | Exchange] = {}
         self._reason: ConnectionClosedError | None = None
         self._credit: list[asyncio.Future[None]] = []
         self._close_callbacks: list[Callable[[Connection], None]] = []
@@ -152,6 +153,30 @@ class Connection:
                 raise
         return stream
 
+    def ask(self, protocol: str, *, limit: int, timeout: float, answered: Answered) -> None:
+        """Opens a stream only to read everything that the peer says on it; nothing is awaited.
+
+        Args:
+            limit: bytes of the longest answer.
+            timeout: seconds until there is none.
+            answered: called once, with the answer or with the error that `open_stream` and `read` would
+                have raised; `TimeoutError` when it was too late.
+
+        Raises:
+            ConnectionClosedError: the connection is closed.
+            LimitError: too many streams wait for the peer already.
+        """
+        self._check_open()
+        stream_id = self._session.open_stream([protocol], self._driver.now())
+        if stream_id is None:
+            raise LimitError(
+                "the peer has not acknowledged the streams before", limit="unacknowledged_streams"
+            )
+        self._streams[stream_id] = Exchange(
+            self, self._driver, stream_id, limit=limit, timeout=timeout, answered=answered
+        )
+        self._driver.flush_soon()
+
     async def close(self, error_code: int = 0) -> None:
         """Says go-away, after everything that the streams have queued, and waits for the peer's end.
 
@@ -199,7 +224,7 @@ class Connection:
     @property
     def streams(self) -> tuple[Stream, ...]:
         """The streams that are open, in no order."""
-        return tuple(self._streams.values())
+        return tuple(each for each in self._streams.values() if isinstance(each, Stream))
 
     @property
     def is_closed(self) -> bool:
@@ -279,7 +304,7 @@ class Connection:
     def forget(self, stream_id: int) -> None:
         """The application is done with a stream."""
         stream = self._streams.pop(stream_id, None)
-        if stream is not None and self.on_stream_end is not None:
+        if self.on_stream_end is not None and isinstance(stream, Stream):
             self.on_stream_end(stream)
 
     def _check_open(self) -> None:

@@ -301,6 +301,14 @@ class Stream:
                 raise
         self._release()
 
+    def close_nowait(self) -> bool:
+        """Closes if nothing that was written still waits to be handed over; says whether it has."""
+        if self._queue:
+            return False
+        if not self._released:
+            self._release()
+        return True
+
     def stop_reading(self) -> None:
         """Throws away what the peer has sent and will send. The protocol has no way to tell it so.
 

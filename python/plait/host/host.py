@@ -317,7 +317,7 @@ class Host:
         if config.identify:
             agent = config.agent_version or _default_agent()
             self._identify = Identify(self, self.peerstore, self._bus, agent=agent, timeouts=config.timeouts)
-            self._router.add(IDENTIFY, self._identify.answer)
+            self._router.add_answer(IDENTIFY, self._identify.answer)
             self._router.add(IDENTIFY_PUSH, self._identify.take_push)
 
     async def _stop(self) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from plait.connection.reasons import StreamCode
 from plait.exceptions import (
@@ -18,7 +18,7 @@ from plait.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from plait.abc import Handler, Stream
+    from plait.abc import Answer, Handler, Stream
     from plait.types import ProtocolId
 
 __all__ = ["Router"]
@@ -49,6 +49,8 @@ class Router:
         self._handlers: dict[ProtocolId, Handler] = {}
         # Only of the protocols that have one; in the order in which they were added.
         self._rules: dict[ProtocolId, Callable[[ProtocolId], bool]] = {}
+        # Served without a task, each by one piece of bytes.
+        self._answers: dict[ProtocolId, Answer] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_closed = False
         self.failed = 0
@@ -84,6 +86,15 @@ class Router:
             self._rules[protocol] = match
         self._changed()
 
+    def add_answer(self, protocol: ProtocolId, answer: Answer) -> None:
+        """Serves a protocol by what `answer` gives for each stream, which is then closed.
+
+        Raises:
+            ConfigError: the name has a handler already.
+        """
+        self.add(protocol, _never)
+        self._answers[protocol] = answer
+
     def remove(self, protocol: ProtocolId) -> None:
         """Serves a protocol no longer; streams that run go on.
 
@@ -93,6 +104,7 @@ class Router:
         if self._handlers.pop(protocol, None) is None:
             raise LocalProtocolError(f"{protocol} has no handler")
         self._rules.pop(protocol, None)
+        self._answers.pop(protocol, None)
         self._changed()
 
     def start(self, stream: Stream) -> None:
@@ -103,13 +115,13 @@ class Router:
         elif handler is None:
             # It was taken away while the stream was on its way.
             stream.reset(StreamCode.NEGOTIATION_FAILED)
+        elif stream.protocol in self._answers:
+            self._answer(stream)
         elif len(self._tasks) >= self._maximum and len(stream.connection.streams) > RESERVED_STREAMS:
             self.refused += 1
             stream.reset(StreamCode.RESOURCE_LIMIT)
         else:
-            task = asyncio.get_running_loop().create_task(self._serve(handler, stream))
-            self._tasks.add(task)
-            task.add_done_callback(partial(self._ended, stream))
+            self._spawn(stream, self._serve(handler, stream))
 
     def stop(self) -> None:
         """Resets every stream that comes from now on."""
@@ -157,7 +169,23 @@ class Router:
     def _is_matched(self, protocol: ProtocolId) -> bool:
         return any(match(protocol) for match in self._rules.values())
 
-    # The task of one stream
+    # One stream
+
+    def _answer(self, stream: Stream) -> None:
+        try:
+            stream.write_nowait(self._answers[stream.protocol](stream))
+        except PEERS_DOING as error:
+            self.broken += 1
+            stream.reset(_code_of(error))
+            return
+        if not stream.close_nowait():
+            # The peer gives no credit for as little as this; it has the time that every handler has.
+            self._spawn(stream, stream.close())
+
+    def _spawn(self, stream: Stream, serving: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(serving)
+        self._tasks.add(task)
+        task.add_done_callback(partial(self._ended, stream))
 
     async def _serve(self, handler: Handler, stream: Stream) -> None:
         try:
@@ -189,6 +217,11 @@ def _code_of(error: BaseException) -> int:
     if isinstance(error, RemoteProtocolError):
         return StreamCode.PROTOCOL_VIOLATION if error.error_code is None else error.error_code
     return StreamCode.UNKNOWN
+
+
+async def _never(stream: Stream) -> None:
+    """The handler of a protocol that is served without one."""
+    raise AssertionError(f"{stream.protocol} has a handler")
 
 
 def _check_name(protocol: ProtocolId) -> None:

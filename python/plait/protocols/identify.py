@@ -10,11 +10,14 @@ import asyncio
 import logging
 import weakref
 from collections.abc import Coroutine, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from plait.addresses import is_loopback, is_relayed, parse_many, split_peer
 from plait.events import IdentifyCompleted
 from plait.exceptions import (
+    ConnectionClosedError,
+    LimitError,
     LocalProtocolError,
     PlaitError,
     RemoteProtocolError,
@@ -59,8 +62,7 @@ class Identify:
         self._bus = bus
         self._timeout = timeouts.identify
         self._description = _Description(network, agent)
-        self._exchanges: weakref.WeakKeyDictionary[Connection, asyncio.Task[IdentifyCompleted]]
-        self._exchanges = weakref.WeakKeyDictionary()
+        self._exchanges: weakref.WeakKeyDictionary[Connection, _Exchange] = weakref.WeakKeyDictionary()
         self._push_budgets: weakref.WeakKeyDictionary[Connection, TokenBucket]
         self._push_budgets = weakref.WeakKeyDictionary()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -69,14 +71,23 @@ class Identify:
         self._last_push = float("-inf")
         # How often what we say has changed.
         self._edition = 0
+        # Signed records that were verified, the latest last: a peer that comes back says the same again, and
+        # verifying takes longer than all the rest.
+        self._verified: dict[bytes, PeerRecord] = {}
         self._is_closed = False
 
     # Commands
 
     def start(self, connection: Connection) -> None:
-        """Asks the peer of a new connection, in a task."""
-        if not self._is_closed:
-            self._exchanges[connection] = self._spawn(self._ask(connection))
+        """Asks the peer of a new connection."""
+        if self._is_closed:
+            return
+        exchange = self._exchanges[connection] = _Exchange(self._edition)
+        answered = partial(self._answered, weakref.ref(connection), exchange)
+        try:
+            connection.ask(PROTOCOL, limit=MAX_SIZE, timeout=self._timeout, answered=answered)
+        except (ConnectionClosedError, LimitError) as error:
+            exchange.end(error)
 
     async def result(self, connection: Connection) -> IdentifyCompleted:
         """What the peer of a connection said when the connection was new.
@@ -90,18 +101,15 @@ class Identify:
 
         Cancelling it stops the wait only.
         """
-        task = self._exchanges.get(connection)
-        if task is None:
+        exchange = self._exchanges.get(connection)
+        if exchange is None:
             raise LocalProtocolError("nobody asked this peer to identify itself")
-        await asyncio.wait([task])
-        if task.cancelled():
-            raise LocalProtocolError("the host closed before the peer had identified itself")
-        return task.result()
+        return await exchange.outcome()
 
     def spoken(self, connection: Connection) -> Sequence[str]:
         """What the peer says on this connection it speaks; nothing while it has not said anything."""
-        task = self._exchanges.get(connection)
-        if task is None or not task.done() or task.cancelled() or task.exception() is not None:
+        exchange = self._exchanges.get(connection)
+        if exchange is None or exchange.completed is None:
             return ()
         # A push may have come since.
         return self._peerstore.protocols(connection.remote_peer)
@@ -119,6 +127,8 @@ class Identify:
         self._is_closed = True
         if self._push_timer is not None:
             self._push_timer.cancel()
+        for exchange in tuple(self._exchanges.values()):
+            exchange.end(LocalProtocolError("the host closed before the peer had identified itself"))
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
@@ -127,9 +137,9 @@ class Identify:
 
     # Handlers
 
-    async def answer(self, stream: Stream) -> None:
+    def answer(self, stream: Stream) -> bytes:
         """Serves `/ipfs/id/1.0.0`: says at once what there is to say."""
-        await stream.write(self._description.encode(stream.connection))
+        return self._description.encode(stream.connection)
 
     async def take_push(self, stream: Stream) -> None:
         """Serves `/ipfs/id/push/1.0.0`: takes what a peer says unasked."""
@@ -148,24 +158,30 @@ class Identify:
             raise RemoteProtocolError(f"a push took more than {self._timeout:g} s") from None
         self._learn(connection, message)
 
-    # What runs in tasks
+    # What comes of asking
 
-    async def _ask(self, connection: Connection) -> IdentifyCompleted:
-        edition = self._edition
-        try:
-            async with asyncio.timeout(self._timeout):
-                async with await connection.open_stream(PROTOCOL) as stream:
-                    await stream.write_eof()
-                    message = await _read(stream)
-        except (PlaitError, TimeoutError) as error:
+    def _answered(
+        self,
+        reference: weakref.ref[Connection],
+        exchange: _Exchange,
+        answer: bytes,
+        error: Exception | None,
+    ) -> None:
+        connection = reference()
+        if connection is None or exchange.is_over:
+            return
+        if error is None:
+            try:
+                exchange.completed = self._learn(connection, IdentifyMessage.decode(answer))
+            except PlaitError as malformed:
+                error = malformed
+        if error is not None:
             # Peers that close at once are no fault of ours: rust does it to idle connections.
             logger.debug("%s did not identify itself: %s", connection.remote_peer, error)
-            raise
-        learned = self._learn(connection, message)
-        if edition != self._edition and self._push_timer is None:
+        elif exchange.edition != self._edition and self._push_timer is None:
             # Something changed when we did not know yet that this peer wants to be told.
             self._spawn(self._push(connection))
-        return learned
+        exchange.end(error)
 
     def _push_to_all(self) -> None:
         self._push_timer = None
@@ -209,7 +225,7 @@ class Identify:
             store.set_protocols(peer, message.protocols)
         if message.agent_version is not None:
             store.set_agent(peer, message.agent_version)
-        certified = _certified_addresses(peer, message, store)
+        certified = self._certified_addresses(peer, message)
         if not certified:
             store.add_addresses(peer, message.listen_addrs)
         completed = IdentifyCompleted(
@@ -221,6 +237,69 @@ class Identify:
         )
         self._bus.emit(completed)
         return completed
+
+
+    def _certified_addresses(self, peer: PeerId, message: IdentifyMessage) -> tuple[bytes, ...]:
+        """The addresses that the peer signed; none when it did not, or when the signature proves nothing."""
+        signed = message.signed_peer_record
+        if signed is None:
+            return ()
+        record = self._verified.pop(signed, None)
+        if record is None or record.peer != peer:
+            try:
+                record = PeerRecord.open(signed, peer)
+            except PlaitError as error:
+                # rust signs over another domain by default; what it says unsigned is as good.
+                logger.debug("no valid peer record from %s: %s", peer, error)
+                return ()
+        self._verified[signed] = record
+        if len(self._verified) > MAX_VERIFIED:
+            del self._verified[next(iter(self._verified))]
+        self._peerstore.add_record(record)
+        return record.addresses
+
+
+class _Exchange:
+    """What came of asking one peer.
+
+    Attributes:
+        edition: what we said of ourselves when we asked.
+        completed: what the peer said.
+        is_over: it has said it, or will not any more.
+    """
+
+    __slots__ = ("_error", "_waiters", "completed", "edition", "is_over")
+
+    def __init__(self, edition: int) -> None:
+        self.edition = edition
+        self.completed: IdentifyCompleted | None = None
+        self.is_over = False
+        self._error: Exception | None = None
+        self._waiters: list[asyncio.Future[None]] = []
+
+    def end(self, error: Exception | None) -> None:
+        """Whoever waits goes on. A second end means nothing."""
+        if self.is_over:
+            return
+        self.is_over = True
+        self._error = error
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def outcome(self) -> IdentifyCompleted:
+        """Waits for the end; raises what kept the peer from saying anything."""
+        if not self.is_over:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            try:
+                await waiter
+            finally:
+                self._waiters.remove(waiter)
+        if self.completed is None:
+            assert self._error is not None
+            raise self._error
+        return self.completed
 
 
 class _Description:
@@ -289,20 +368,6 @@ async def _read(stream: Stream) -> IdentifyMessage:
     return IdentifyMessage.decode(b"".join(parts))
 
 
-def _certified_addresses(peer: PeerId, message: IdentifyMessage, store: Peerstore) -> tuple[bytes, ...]:
-    """The addresses that the peer signed; none when it did not, or when the signature proves nothing."""
-    if message.signed_peer_record is None:
-        return ()
-    try:
-        record = PeerRecord.open(message.signed_peer_record, peer)
-    except PlaitError as error:
-        # rust signs over another domain by default; what it says unsigned is as good.
-        logger.debug("no valid peer record from %s: %s", peer, error)
-        return ()
-    store.add_record(record)
-    return record.addresses
-
-
 def _bare(addresses: Sequence[bytes]) -> tuple[Multiaddr, ...]:
     return tuple(dict.fromkeys(split_peer(each)[0] for each in parse_many(addresses)))
 
@@ -321,6 +386,8 @@ MAX_AGENT = 128
 MAX_ADDRESSES = 32
 # One for peers on this machine, one for others, and those of a change under way.
 MAX_RECORDS = 4
+# Records that peers who come back need not prove again; each has a few hundred bytes.
+MAX_VERIFIED = 256
 # Bytes that we read of one peer: ten messages of at most 8 KiB each are in use, most of them short.
 MAX_SIZE = 64 * 1024
 # Seconds from a change to the push that tells of it: a program that adds handlers adds several.
