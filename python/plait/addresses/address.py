@@ -7,7 +7,7 @@ from typing import Any
 from multiaddr.multiaddr import Multiaddr
 from multiaddr.protocols import REGISTRY
 
-from plait.addresses.components import Component, from_bytes, from_text, to_bytes, to_text
+from plait.addresses.components import UNASKED, Component, from_bytes, from_text, to_bytes, to_text
 
 __all__ = ["Address"]
 
@@ -19,7 +19,7 @@ class Address(Multiaddr):
     and bytes that it took without complaint; a log line must not fail for what a peer sent.
     """
 
-    __slots__ = ("_text", "components")
+    __slots__ = ("_text", "components", "endpoint")
 
     def __init__(self, addr: str | bytes | Multiaddr, *, registry: Any = REGISTRY) -> None:
         if isinstance(addr, str):
@@ -41,6 +41,8 @@ class Address(Multiaddr):
         self.registry = registry
         self._bytes = to_bytes(self.components)
         self._text = to_text(self.components)
+        # Where sockets connect to; kept by `host_port`, which is asked several times for each dial.
+        self.endpoint: object = UNASKED
 
     def __str__(self) -> str:
         return self._text

@@ -14,7 +14,11 @@ from plait.exceptions import InvalidMultiaddrError
 if TYPE_CHECKING:
     from multiaddr.protocols import Protocol
 
-__all__ = ["Component", "from_bytes", "from_text", "to_bytes", "to_text"]
+__all__ = ["UNASKED", "Component", "from_bytes", "from_text", "to_bytes", "to_text"]
+
+
+# What an address keeps of itself before anybody has asked for it.
+UNASKED = object()
 
 
 class Component(NamedTuple):

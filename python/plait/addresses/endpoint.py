@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from plait.addresses.components import Component
-from plait.addresses.parsing import CACHED, components, join, parse
+from plait.addresses.components import UNASKED, Component
+from plait.addresses.parsing import CACHED, address_of, components, join, parse
 from plait.exceptions import InvalidMultiaddrError
 from plait.types import AddressLike
 
@@ -54,7 +54,13 @@ class Endpoint(NamedTuple):
 
 def host_port(address: AddressLike) -> Endpoint | None:
     """The network end of an address; `None` when it does not begin with one."""
-    parts = components(address)
+    parsed = address_of(address)
+    if parsed.endpoint is UNASKED:
+        parsed.endpoint = _endpoint_of(parsed.components)
+    return cast("Endpoint | None", parsed.endpoint)
+
+
+def _endpoint_of(parts: tuple[Component, ...]) -> Endpoint | None:
     zone = f"%{parts[0].text}" if parts[0].name == "ip6zone" else ""
     parts = parts[1:] if zone else parts
     if len(parts) < 2 or parts[0].name not in NETWORKS or parts[1].name not in TRANSPORTS:
@@ -68,7 +74,11 @@ def host_port(address: AddressLike) -> Endpoint | None:
 
 def from_socket(name: tuple[Any, ...], transport: str = "tcp") -> Multiaddr:
     """The address for what `getsockname` or `getpeername` of an IP socket gave."""
-    return join((*_host_components(str(name[0])), *components(f"/{transport}/{name[1]}")))
+    port = int(name[1])
+    (known,) = _port_component(transport)
+    return join(
+        (*_host_components(str(name[0])), known._replace(value=port.to_bytes(2, "big"), text=str(port)))
+    )
 
 
 def with_host(address: AddressLike, host: str) -> Multiaddr:
@@ -128,6 +138,11 @@ def is_public(address: AddressLike) -> bool:
 def is_relayed(address: AddressLike) -> bool:
     """Whether it goes through a relay."""
     return any(component.name == "p2p-circuit" for component in components(address))
+
+
+@lru_cache(maxsize=2)
+def _port_component(transport: str) -> tuple[Component, ...]:
+    return components(f"/{transport}/0")
 
 
 def _host_components(host: str) -> tuple[Component, ...]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from plait.addresses.address import Address
 
-__all__ = ["components", "join", "parse", "parse_many"]
+__all__ = ["address_of", "components", "join", "parse", "parse_many"]
 
 # Some 500 bytes each; more than a host has peers, and a flood of new ones only empties it.
 CACHED = 4096
@@ -27,7 +27,7 @@ def parse(address: AddressLike) -> Multiaddr:
     Raises:
         InvalidMultiaddrError: empty, malformed, too long, or with a protocol that we do not know.
     """
-    return _address(address)
+    return address_of(address)
 
 
 def parse_many(addresses: Iterable[AddressLike]) -> tuple[Multiaddr, ...]:
@@ -35,7 +35,7 @@ def parse_many(addresses: Iterable[AddressLike]) -> tuple[Multiaddr, ...]:
     found: dict[Multiaddr, None] = {}
     for address in addresses:
         try:
-            found[_address(address)] = None
+            found[address_of(address)] = None
         except InvalidMultiaddrError:
             continue
     return tuple(found)
@@ -43,7 +43,7 @@ def parse_many(addresses: Iterable[AddressLike]) -> tuple[Multiaddr, ...]:
 
 def components(address: AddressLike) -> tuple[Component, ...]:
     """What the address is made of, from the outside in; raises `InvalidMultiaddrError`."""
-    return _address(address).components
+    return address_of(address).components
 
 
 def join(parts: Iterable[Component]) -> Multiaddr:
@@ -51,7 +51,8 @@ def join(parts: Iterable[Component]) -> Multiaddr:
     return _class().from_components(tuple(parts))
 
 
-def _address(address: AddressLike) -> Address:
+def address_of(address: AddressLike) -> Address:
+    """The same as `parse`, as our own class."""
     if isinstance(address, _class()):
         return address
     return _parsed(address if isinstance(address, str | bytes) else bytes(address))

@@ -238,7 +238,6 @@ class Identify:
         self._bus.emit(completed)
         return completed
 
-
     def _certified_addresses(self, peer: PeerId, message: IdentifyMessage) -> tuple[bytes, ...]:
         """The addresses that the peer signed; none when it did not, or when the signature proves nothing."""
         signed = message.signed_peer_record

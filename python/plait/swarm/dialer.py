@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from plait.addresses import components, is_unspecified
@@ -67,7 +66,7 @@ class Dialer:
         self._slots = asyncio.Semaphore(limits.dials)
         # As long as others may join.
         self._shared: dict[_Key, _SharedDial] = {}
-        self._tasks: set[asyncio.Task[Connection]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._is_closed = False
 
     async def dial(
@@ -127,34 +126,42 @@ class Dialer:
     def _start(
         self, peer: PeerId, addresses: Sequence[Multiaddr], options: DialOptions | None
     ) -> _SharedDial:
-        task = asyncio.get_running_loop().create_task(self._run(peer, addresses, options))
-        shared = _SharedDial((peer, options), task, frozenset(addresses))
+        shared = _SharedDial((peer, options), frozenset(addresses))
+        shared.task = asyncio.get_running_loop().create_task(self._serve(shared, addresses))
         self._shared[shared.key] = shared
-        self._tasks.add(task)
-        task.add_done_callback(lambda _: self._end(shared))
+        self._tasks.add(shared.task)
+        # Once more, since a task that is cancelled before its first step never gets to its own end.
+        shared.task.add_done_callback(lambda _: self._end(shared))
         return shared
 
-    async def _join(self, shared: _SharedDial) -> Connection:
-        shared.waiters += 1
+    async def _serve(self, shared: _SharedDial, addresses: Sequence[Multiaddr]) -> None:
+        peer, options = shared.key
         try:
-            # Unlike an `await` of the task, this leaves it alone when we are cancelled.
-            await asyncio.wait([shared.task])
+            shared.connection = await self._run(peer, addresses, options)
+        except Exception as error:
+            shared.error = error
+        # Who waits goes on in the next turn; the task's callbacks would cost one more.
+        self._end(shared)
+
+    async def _join(self, shared: _SharedDial) -> Connection:
+        waiter = asyncio.get_running_loop().create_future()
+        shared.waiters.add(waiter)
+        try:
+            await waiter
         finally:
-            shared.waiters -= 1
-            if shared.waiters == 0 and not shared.task.done():
+            shared.waiters.discard(waiter)
+            if not shared.waiters and not shared.is_over:
                 # Nobody may join a dial that is on its way out.
                 self._forget(shared)
                 shared.task.cancel()
-        if shared.task.cancelled():
-            raise ConnectionClosedError("the host is closing", remote=False)
-        return shared.task.result()
+        if shared.connection is not None:
+            return shared.connection
+        raise shared.error or ConnectionClosedError("the host is closing", remote=False)
 
     def _end(self, shared: _SharedDial) -> None:
         self._forget(shared)
         self._tasks.discard(shared.task)
-        if not shared.task.cancelled():
-            # Whoever waited may be gone: the error counts as seen.
-            shared.task.exception()
+        shared.wake()
 
     def _forget(self, shared: _SharedDial) -> None:
         if self._shared.get(shared.key) is shared:
@@ -181,7 +188,10 @@ class Dialer:
                 (names if _has_name(address) else addresses).append(address)
         try:
             async with asyncio.timeout(self._timeouts.dial_total):
-                connection = await race.run(names, addresses)
+                if len(addresses) == 1 and not names:
+                    connection = await self._connect_only(peer, addresses[0], options, race.attempts)
+                else:
+                    connection = await race.run(names, addresses)
         except TimeoutError:
             raise DialTimeoutError(
                 f"no connection to {peer} within {self._timeouts.dial_total:g} s",
@@ -199,10 +209,29 @@ class Dialer:
             raise refusal
         return connection
 
+    async def _connect_only(
+        self, peer: PeerId, address: Multiaddr, options: DialOptions | None, attempts: list[DialAttempt]
+    ) -> Connection | None:
+        """The usual dial: one address, and nothing to race against."""
+        attempt = Attempt(address)
+        try:
+            return await self._connect(peer, attempt, options)
+        except asyncio.CancelledError:
+            attempts.append(attempt.failed(TimeoutError("not done when the time for the whole dial was up")))
+            raise
+        except Exception as error:
+            attempts.append(attempt.failed(error))
+            return None
+
     async def _resolve(self, attempt: Attempt) -> Sequence[Multiaddr]:
         attempt.begin("resolve")
-        async with _deadline(self._timeouts.resolve, "the name was not resolved"):
-            return await self._transport(attempt.address).resolve(attempt.address)
+        try:
+            async with asyncio.timeout(self._timeouts.resolve) as clock:
+                return await self._transport(attempt.address).resolve(attempt.address)
+        except TimeoutError:
+            if not clock.expired():
+                raise
+            raise TimeoutError(f"the name was not resolved within {self._timeouts.resolve:g} s") from None
 
     async def _connect(
         self, peer: PeerId, attempt: Attempt, options: DialOptions | None, *, guess: bool = True
@@ -215,12 +244,21 @@ class Dialer:
         async with self._slots:
             attempt.begin("connect")
             dial = self._upgrader.outbound(peer, address, options, guess=guess)
+            clock = asyncio.timeout(self._timeouts.tcp_connect)
+            begun = asyncio.get_running_loop().time()
             try:
-                async with _deadline(self._timeouts.dial_address, "no connection"):
-                    async with _deadline(self._timeouts.tcp_connect, "no answer"):
-                        await self._transport(address).dial(address, dial)
+                async with clock:
+                    await self._transport(address).dial(address, dial)
                     attempt.begin("upgrade")
+                    clock.reschedule(begun + self._timeouts.dial_address)
                     return await dial.established
+            except TimeoutError:
+                dial.abort()
+                if not clock.expired():
+                    raise
+                if attempt.stage == "upgrade":
+                    raise TimeoutError(f"no connection within {self._timeouts.dial_address:g} s") from None
+                raise TimeoutError(f"no answer within {self._timeouts.tcp_connect:g} s") from None
             except UpgradeError as upgrade_error:
                 attempt.stage = upgrade_error.stage or attempt.stage
                 if not (dial.is_guess and isinstance(upgrade_error, NegotiationError)):
@@ -247,15 +285,26 @@ class Dialer:
 
 
 class _SharedDial:
-    """One dial, and how many wait for it."""
+    """One dial, and who waits for it."""
 
-    __slots__ = ("addresses", "key", "task", "waiters")
+    __slots__ = ("addresses", "connection", "error", "is_over", "key", "task", "waiters")
 
-    def __init__(self, key: _Key, task: asyncio.Task[Connection], addresses: frozenset[Multiaddr]) -> None:
+    task: asyncio.Task[None]
+
+    def __init__(self, key: _Key, addresses: frozenset[Multiaddr]) -> None:
         self.key = key
-        self.task = task
         self.addresses = addresses
-        self.waiters = 0
+        self.waiters: set[asyncio.Future[None]] = set()
+        # One of the two when it is over; neither when it was cancelled.
+        self.connection: Connection | None = None
+        self.error: Exception | None = None
+        self.is_over = False
+
+    def wake(self) -> None:
+        self.is_over = True
+        for waiter in self.waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
 
 def _failure(peer: PeerId, attempts: Sequence[DialAttempt]) -> DialError:
@@ -280,18 +329,6 @@ def _failure(peer: PeerId, attempts: Sequence[DialAttempt]) -> DialError:
 
 def _has_name(address: Multiaddr) -> bool:
     return components(address)[0].name in NAMES
-
-
-@contextlib.asynccontextmanager
-async def _deadline(seconds: float, what: str) -> AsyncIterator[None]:
-    """As `asyncio.timeout`, but the error says what took too long."""
-    try:
-        async with asyncio.timeout(seconds) as clock:
-            yield
-    except TimeoutError:
-        if not clock.expired():
-            raise
-        raise TimeoutError(f"{what} within {seconds:g} s") from None
 
 
 # Protocols whose value has to be looked up before anything can be dialed.
