@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from plait.exceptions import RemoteProtocolError
+from plait.exceptions import RemoteProtocolError, StreamClosedError
 
 if TYPE_CHECKING:
     from plait.abc import Connection, Stream
@@ -37,22 +37,60 @@ class PingService:
         Raises `RemoteProtocolError` when the peer ends in the middle of a ping.
         """
         pending = b""
-        while True:
+        with _Idleness(stream, self._idle) as idleness:
             try:
-                async with asyncio.timeout(self._idle):
-                    data = await stream.read(READ_SIZE)
-            except TimeoutError:
+                while data := await stream.read(READ_SIZE):
+                    idleness.over()
+                    if len(data) == SIZE and not pending:
+                        await stream.write(data)
+                        continue
+                    pending += data
+                    # A ping may come in pieces, and several may come together.
+                    whole = len(pending) - len(pending) % SIZE
+                    if whole:
+                        await stream.write(pending[:whole])
+                        pending = pending[whole:]
+            except StreamClosedError:
+                if not idleness.has_expired:
+                    raise
                 return
-            if not data:
-                break
-            pending += data
-            # A ping may come in pieces, and several may come together.
-            whole = len(pending) - len(pending) % SIZE
-            if whole:
-                await stream.write(pending[:whole])
-                pending = pending[whole:]
         if pending:
             raise RemoteProtocolError(f"the stream ended after {len(pending)} of {SIZE} bytes of a ping")
+
+
+class _Idleness:
+    """Closes a stream on which nothing has come for too long.
+
+    One timer for many pings: it looks when the last one was, which is cheaper than moving it each time.
+    """
+
+    __slots__ = ("_last", "_loop", "_seconds", "_stream", "_timer", "has_expired")
+
+    def __init__(self, stream: Stream, seconds: float) -> None:
+        self._stream = stream
+        self._seconds = seconds
+        self._loop = asyncio.get_running_loop()
+        self.has_expired = False
+
+    def over(self) -> None:
+        """Something has come."""
+        self._last = self._loop.time()
+
+    def __enter__(self) -> _Idleness:
+        self.over()
+        self._timer = self._loop.call_later(self._seconds, self._look)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        due = self._last + self._seconds
+        if due > self._loop.time():
+            self._timer = self._loop.call_at(due, self._look)
+        else:
+            self.has_expired = True
+            self._stream.stop_reading()
 
 
 async def ping(
@@ -92,7 +130,7 @@ async def ping(
                 raise RemoteProtocolError("the answer to a ping differs from the ping")
             sent += 1
             yield elapsed
-            if sent != count:
+            if sent != count and interval > 0:
                 await asyncio.sleep(max(0.0, interval - (time.perf_counter() - start)))
 
 
