@@ -90,6 +90,30 @@ async def test_an_answer_takes_three_round_trips_with_the_transports_own(securit
             assert await answered(connection, lazy=lazy) == expected
 
 
+@pytest.mark.parametrize(("lazy", "expected"), [(True, 2), (None, 3), (False, 3)])
+@pytest.mark.parametrize("security", [NOISE, TLS])
+async def test_a_host_opens_a_stream_to_a_stranger_as_fast(security, lazy, expected):
+    space = MemorySpace()
+    async with no_leaks(), host(space, plait.KeyPair.generate(), security=[security]) as bob:
+        async with host(space, security=[security]) as alice:
+            stream = await alice.open_stream(bob.addresses[0], ECHO, lazy=lazy)
+            await stream.write(b"hello")
+            assert await stream.readexactly(5) == b"hello"
+            assert round_trips(stream.connection) == expected
+            await stream.close()
+
+
+async def test_a_refusal_of_a_stream_that_did_not_wait_shows_at_its_first_read():
+    space = MemorySpace()
+    async with no_leaks(), host(space, plait.KeyPair.generate(), security=[NOISE]) as bob:
+        async with host(space, security=[NOISE]) as alice:
+            stream = await alice.open_stream(bob.addresses[0], "/not/spoken", lazy=True)
+            await stream.write(b"hello")
+            with pytest.raises(plait.exceptions.ProtocolNotSupportedError):
+                await stream.read(1)
+            await stream.close()
+
+
 async def test_a_peer_that_was_dialed_before_is_asked_for_what_it_took():
     space = MemorySpace()
     async with no_leaks(), host(space, plait.KeyPair.generate(), security=[NOISE]) as bob:

@@ -116,6 +116,8 @@ class SocketDriver(Driver):
                 self._watch(flags)
         if events:
             self._dispatch(events)
+            # Who was woken by them writes in the next turn, and this comes right behind in the same turn.
+            self.flush_soon()
         if error is not None:
             self._end(error)
             self._drop()

@@ -225,7 +225,13 @@ class Host:
         """
         return Opening(lambda: self._connect(target, options))
 
-    def open_stream(self, target: Target, protocols: ProtocolId | Sequence[ProtocolId]) -> Opening[Stream]:
+    def open_stream(
+        self,
+        target: Target,
+        protocols: ProtocolId | Sequence[ProtocolId],
+        *,
+        lazy: bool | None = None,
+    ) -> Opening[Stream]:
         """A new stream to a peer, over a connection that is there or a new one.
 
         `await` it to have it, or `async with` it to have it closed at the end.
@@ -233,6 +239,9 @@ class Host:
         Args:
             target: a multiaddr that ends in `/p2p/…`, a `PeerId` whose addresses are known, or a connection.
             protocols: one, or several in the order of preference.
+            lazy: do not wait for the peer to confirm the protocol: what is written follows at once, which
+                saves a round trip, and a refusal shows at the first read. `None` does so when the peer has
+                said that it speaks the one protocol; `False` never; `True` with every single protocol.
 
         Awaiting raises what `connect` raises, and:
             ProtocolNotSupportedError: the peer speaks none of the protocols.
@@ -240,7 +249,7 @@ class Host:
 
         Cancelling resets the stream.
         """
-        return Opening(lambda: self._open_stream(target, protocols))
+        return Opening(lambda: self._open_stream(target, protocols, lazy))
 
     async def identified(self, connection: Connection) -> IdentifyCompleted:
         """What the peer of a connection says about itself, once it has said it.
@@ -340,29 +349,34 @@ class Host:
         peer, addresses = parse_target(target)
         return await self._running_swarm().connect(peer, addresses, options)
 
-    async def _open_stream(self, target: Target, protocols: ProtocolId | Sequence[ProtocolId]) -> Stream:
+    async def _open_stream(
+        self, target: Target, protocols: ProtocolId | Sequence[ProtocolId], lazy: bool | None
+    ) -> Stream:
         names = [protocols] if isinstance(protocols, str) else list(protocols)
         if not names:
             raise ConfigError("a stream needs a protocol")
         if isinstance(target, Connection):
-            return await self._open_on(target, names)
+            return await self._open_on(target, names, lazy)
         swarm = self._running_swarm()
         peer, addresses = parse_target(target)
         existing = swarm.connection_to(peer)
         if existing is not None:
             try:
-                return await self._open_on(existing, names)
+                return await self._open_on(existing, names, lazy)
             except (ConnectionClosedError, StreamResetError):
                 # Peers close idle connections. Nothing was sent on the stream yet, so a new one is as good.
                 if not existing.is_closed:
                     raise
                 self._running_swarm()
-        return await self._open_on(await swarm.connect(peer, addresses), names)
+        return await self._open_on(await swarm.connect(peer, addresses), names, lazy)
 
-    async def _open_on(self, connection: Connection, names: Sequence[ProtocolId]) -> Stream:
-        # A peer that has said it speaks the protocol will not refuse it: no need to wait for its word.
-        spoken = () if self._identify is None else self._identify.spoken(connection)
-        lazy = len(names) == 1 and names[0] in spoken
+    async def _open_on(
+        self, connection: Connection, names: Sequence[ProtocolId], lazy: bool | None
+    ) -> Stream:
+        if lazy is None:
+            # A peer that has said it speaks the protocol will not refuse it: no need to wait for its word.
+            spoken = () if self._identify is None else self._identify.spoken(connection)
+            lazy = len(names) == 1 and names[0] in spoken
         try:
             stream = await connection.open_stream(names, lazy=lazy)
         except ProtocolNotSupportedError as error:

@@ -181,8 +181,9 @@ class Dialer:
         names: list[Multiaddr] = []
         addresses: list[Multiaddr] = []
         for address in candidates[: self._limits.addresses_per_dial]:
-            error = self._objection(address)
-            if error is not None:
+            try:
+                self._transport(address)
+            except DialRefusedError as error:
                 race.attempts.append(DialAttempt(str(address), "check", error, 0.0))
             else:
                 (names if _has_name(address) else addresses).append(address)
@@ -237,10 +238,8 @@ class Dialer:
         self, peer: PeerId, attempt: Attempt, options: DialOptions | None, *, guess: bool = True
     ) -> Connection:
         address = attempt.address
-        # A name may stand for anything, also for what we never dial.
-        error = self._objection(address)
-        if error is not None:
-            raise error
+        # Asked again, since a name may stand for anything, also for what we never dial.
+        transport = self._transport(address)
         async with self._slots:
             attempt.begin("connect")
             dial = self._upgrader.outbound(peer, address, options, guess=guess)
@@ -248,7 +247,7 @@ class Dialer:
             begun = asyncio.get_running_loop().time()
             try:
                 async with clock:
-                    await self._transport(address).dial(address, dial)
+                    await transport.dial(address, dial)
                     attempt.begin("upgrade")
                     clock.reschedule(begun + self._timeouts.dial_address)
                     return await dial.established
@@ -269,15 +268,10 @@ class Dialer:
         # The peer no longer takes what it took the last time; nothing but the proposal was said.
         return await self._connect(peer, attempt, options, guess=False)
 
-    def _objection(self, address: Multiaddr) -> PlaitError | None:
-        """Why an address is not tried at all."""
-        if is_unspecified(address):
-            return DialRefusedError("an unspecified address is a place to listen, not to dial")
-        if self._transports.for_dialing(address) is None:
-            return DialRefusedError("no transport of this host dials such an address")
-        return None
-
     def _transport(self, address: Multiaddr) -> Transport:
+        """What dials the address; raises `DialRefusedError` when it is not tried at all."""
+        if is_unspecified(address):
+            raise DialRefusedError("an unspecified address is a place to listen, not to dial")
         transport = self._transports.for_dialing(address)
         if transport is None:
             raise DialRefusedError("no transport of this host dials such an address")
