@@ -20,7 +20,7 @@ class Markup(str):
     __slots__ = ()
 
 
-def element(name: str, *children: str, **attributes: str | float | None) -> Markup:
+def element(name: str, /, *children: str, **attributes: str | float | None) -> Markup:
     """`element("a", "text", href="#x", class_="y")`; `None` leaves an attribute out.
 
     In the names of attributes a `_` at the end goes away and those inside become `-`.
