@@ -50,7 +50,9 @@ def synthetic_run(rounds: int = 6, *, seed: int = 1, factor: float = 1.0, noise:
     source = random.Random(seed)
     found: list[Finding] = []
 
-    def measure(scenario: str, subject: Subject, given: dict[str, int | float | str], metric: Metric, value: float) -> None:
+    def measure(
+        scenario: str, subject: Subject, given: dict[str, int | float | str], metric: Metric, value: float
+    ) -> None:
         if subject.implementation == "plait" and metric.better != "neither":
             value *= factor if metric.better == "higher" else 1 / factor
         for number in range(-1, rounds):
@@ -66,7 +68,13 @@ def synthetic_run(rounds: int = 6, *, seed: int = 1, factor: float = 1.0, noise:
                 measure(scenario, subject, {"write_size": write_size}, CPU, 1000 / rate)
     for subject in (NOISE, TLS, PEER):
         for streams in (1, 10, 100, 1000):
-            measure("streams", subject, {"streams": streams}, RATE, SPEED[subject] / (1 + math.log10(streams) / 30))
+            measure(
+                "streams",
+                subject,
+                {"streams": streams},
+                RATE,
+                SPEED[subject] / (1 + math.log10(streams) / 30),
+            )
             measure("streams", subject, {"streams": streams}, FAIRNESS, 1 / (1 + math.log10(streams) / 60))
     for subject in SUBJECTS:
         base = 40_000 / SPEED[subject]
@@ -84,9 +92,21 @@ def synthetic_run(rounds: int = 6, *, seed: int = 1, factor: float = 1.0, noise:
     found.append(Verdict(Cell("slow-reader", PEER), "memory bounded", False, "it grew to 64 MiB (synthetic)"))
     measure("idle", NOISE, {"what": "stream"}, MEMORY, 700)
     measure("idle", PEER, {"what": "stream"}, MEMORY, 8000)
-    for layer, nanoseconds in (("yamux", 0.11), ("noise", 0.37), ("socket", 0.62), ("event loop", 0.05), ("handler", 0.14)):
+    for layer, nanoseconds in (
+        ("yamux", 0.11),
+        ("noise", 0.37),
+        ("socket", 0.62),
+        ("event loop", 0.05),
+        ("handler", 0.14),
+    ):
         measure("layers", NOISE, {}, Metric(layer, "ns/byte", "lower"), nanoseconds)
-    for layer, microseconds in (("yamux", 0.9), ("noise", 1.4), ("socket", 12.0), ("event loop", 6.5), ("handler", 9.0)):
+    for layer, microseconds in (
+        ("yamux", 0.9),
+        ("noise", 1.4),
+        ("socket", 12.0),
+        ("event loop", 6.5),
+        ("handler", 9.0),
+    ):
         measure("layers", NOISE, {}, Metric(layer, "µs/operation", "lower"), microseconds)
     found.append(Failure(Cell("connection-churn", PEER), "synthetic-peer went away after 3 connections"))
     return Run("2000-01-01T00:00:00Z", ["plait", "bench", "--quick"], ENVIRONMENT, found, finished=True)

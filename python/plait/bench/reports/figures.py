@@ -17,8 +17,8 @@ from plait.bench.results import Curve, Subject
 
 __all__ = ["Figures"]
 
-# Two such plots fit side by side; a wider one has a row of its own.
-HALF, WHOLE = 560.0, 760.0
+# Two such plots fit side by side on the page.
+WIDE = 498.0
 MEDIANS = "Medians; the whiskers are 95 % intervals."
 
 
@@ -38,15 +38,27 @@ class Figures:
             if table is None or len(table.subjects) < 2 or scenario.name == LAYERS:
                 continue
             for row in table.rows:
-                found = {subjects.index(s): r for s in table.subjects if (r := table.ratio(row, s)) is not None}
+                found = {
+                    subjects.index(s): r for s in table.subjects if (r := table.ratio(row, s)) is not None
+                }
                 if len(found) > 1:
                     ratios |= {(len(rows), column): ratio for column, ratio in found.items()}
                     rows.append(" ".join([scenario.name, *(_short(*pair) for pair in row)]))
         if not rows:
             return None
         title = f"How many times as good as {BASELINE}"
-        told = "A row for each scenario, a column for each subject; where there is no raw TCP, the first is 1×."
-        return heat_map(title, told, rows, [self.summary.labels[s] for s in subjects], ratios, width=980)
+        told = (
+            "A row for each scenario, a column for each subject; where there is no raw TCP, the first is 1×."
+        )
+        return heat_map(title, told, rows, [self.summary.labels[s] for s in subjects], ratios, width=1014)
+
+    def chart(self) -> Markup | None:
+        """The one plot that says most about a run: the rate of bulk by write size."""
+        for name in ("bulk-up", "bulk-down"):
+            scenario = next((one for one in self.summary.scenarios if one.name == name), None)
+            if scenario is not None and scenario.primary is not None:
+                return next(self.of_table(scenario.primary, width=760.0), None)
+        return self.overview()
 
     def of_scenario(self, scenario: Scenario) -> Iterator[Markup]:
         """Its plots, in the order in which they are read."""
@@ -57,9 +69,11 @@ class Figures:
                 yield from self.of_table(table)
         yield from self._curves(scenario.curves)
 
-    def of_table(self, table: Table) -> Iterator[Markup]:
+    def of_table(self, table: Table, *, width: float = WIDE) -> Iterator[Markup]:
         """Lines over the parameter with most values, one plot for each set of the others; else bars."""
-        across = max(table.varying(), key=lambda name: len({dict(row).get(name) for row in table.rows}), default=None)
+        across = max(
+            table.varying(), key=lambda name: len({dict(row).get(name) for row in table.rows}), default=None
+        )
         groups: dict[Row, list[Row]] = {}
         for row in table.rows:
             groups.setdefault(tuple(pair for pair in row if pair[0] != across), []).append(row)
@@ -68,12 +82,12 @@ class Figures:
             if across is None or len(rows) == 1:
                 given = f", {numbers.parameters(dict(rows[0]))}" if rows[0] else ""
                 title = f"{table.metric.name}, {table.metric.unit}{given} {_way(table)}"
-                yield bar_plot(title, MEDIANS, self._bars(table, rows[0]), table.metric.unit, width=WHOLE)
+                yield bar_plot(title, MEDIANS, self._bars(table, rows[0]), table.metric.unit, width=width)
             else:
                 title = f"{table.metric.name} by {numbers.title(across)}{given} {_way(table)}"
-                yield self._lines(title, table, across, rows)
+                yield self._lines(title, table, across, rows, width)
 
-    def _lines(self, title: str, table: Table, across: str, rows: Sequence[Row]) -> Markup:
+    def _lines(self, title: str, table: Table, across: str, rows: Sequence[Row], width: float) -> Markup:
         series = []
         for subject in table.subjects:
             points = []
@@ -94,10 +108,14 @@ class Figures:
         xs = sorted({point.x for one in series for point in one.points})
         x_axis = Axis(numbers.title(across), pick(xs), lambda value: _tick(across, value), xs)
         y_axis = Axis(table.metric.unit, pick(point.y for one in series for point in one.points))
-        return line_plot(title, MEDIANS, series, x_axis, y_axis, width=WHOLE)
+        return line_plot(title, MEDIANS, series, x_axis, y_axis, width=width)
 
     def _bars(self, table: Table, row: Row) -> list[Bar]:
-        found = [(subject, table.cells[row, subject]) for subject in table.subjects if (row, subject) in table.cells]
+        found = [
+            (subject, table.cells[row, subject])
+            for subject in table.subjects
+            if (row, subject) in table.cells
+        ]
         return [Bar(self._key(subject), cell.median, *cell.interval) for subject, cell in found]
 
     def _waterfalls(self, scenario: Scenario) -> Iterator[Markup]:
@@ -109,7 +127,7 @@ class Figures:
         for (subject, row, unit), bars in groups.items():
             given = f", {numbers.parameters(dict(row))}" if row else ""
             title = f"What each layer adds, {unit}: {self.summary.labels[subject]}{given}"
-            yield waterfall(title, MEDIANS, bars, unit, width=WHOLE)
+            yield waterfall(title, MEDIANS, bars, unit, width=WIDE)
 
     def _curves(self, curves: Sequence[Curve]) -> Iterator[Markup]:
         groups: dict[tuple[str, Row], dict[Subject, list[Curve]]] = {}
@@ -133,14 +151,16 @@ class Figures:
             given = f", {numbers.parameters(dict(row))}" if row else ""
             rounds = max(len(of_one) for of_one in by_subject.values())
             told = f"Of {rounds} rounds the one in the middle." if rounds > 1 else "One round."
-            yield line_plot(f"{name}{given}", told, series, x_axis, y_axis, width=HALF)
+            yield line_plot(f"{name}{given}", told, series, x_axis, y_axis, width=WIDE)
 
     def _key(self, subject: Subject) -> Key:
         return Key(self.summary.labels[subject], self._positions()[subject])
 
     def _positions(self) -> Mapping[Subject, int]:
         plain = [subject for subject in self.summary.subjects if subject.implementation != BASELINE]
-        return {subject: plain.index(subject) if subject in plain else -1 for subject in self.summary.subjects}
+        return {
+            subject: plain.index(subject) if subject in plain else -1 for subject in self.summary.subjects
+        }
 
 
 def _way(table: Table) -> str:
@@ -165,7 +185,9 @@ def _is_distribution(curve: Curve) -> bool:
     """Shares that only rise, up to all: a cumulative distribution, whatever it is called."""
     ys = [y for _, y in curve.points]
     rising = all(before <= after for before, after in zip(ys, ys[1:], strict=False))
-    return bool(ys) and rising and ys[0] >= 0 and 0.99 <= ys[-1] <= 1.0 and curve.x_unit not in ("s", "seconds")
+    return (
+        bool(ys) and rising and ys[0] >= 0 and 0.99 <= ys[-1] <= 1.0 and curve.x_unit not in ("s", "seconds")
+    )
 
 
 def _middle(curves: Sequence[Curve]) -> Curve:

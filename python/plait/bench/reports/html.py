@@ -44,7 +44,9 @@ def _top(summary: Summary) -> Iterator[Markup]:
     run = summary.run
     yield element("h1", "plait bench")
     ended = "" if run.finished else " It was broken off: what is here was measured until then."
-    yield element("p", f"{run.started}, ", element("code", " ".join(run.command)), f".{ended}", class_="quiet")
+    yield element(
+        "p", f"{run.started}, ", element("code", " ".join(run.command)), f".{ended}", class_="quiet"
+    )
     links = [element("li", element("a", s.name, href=f"#s{i}")) for i, s in enumerate(summary.scenarios)]
     yield element("nav", element("ul", *links), aria_label="Scenarios")
     terms = [
@@ -57,11 +59,18 @@ def _top(summary: Summary) -> Iterator[Markup]:
         "The number before a figure is its rank, with = for those that this data cannot tell apart."
     )
     common = f" Where nothing else is said: {', '.join(summary.common)}." if summary.common else ""
-    yield element("section", element("h2", "Where, and how to read it"), element("dl", *terms), element("p", reading + common))
+    yield element(
+        "section",
+        element("h2", "Where, and how to read it"),
+        element("dl", *terms),
+        element("p", reading + common),
+    )
     overview = Figures(summary).overview()
     if overview is not None:
         told = "Above 1× is better, whichever way is better for the metric. Each scenario shows its first metric."
-        yield element("section", element("h2", "At a glance"), element("p", told), element("figure", overview))
+        yield element(
+            "section", element("h2", "At a glance"), element("p", told), element("figure", overview)
+        )
 
 
 def _sections(summary: Summary) -> Iterator[Markup]:

@@ -58,7 +58,9 @@ def run_of(header: Any) -> Run:
     if not isinstance(header, dict) or "plait_bench" not in header:
         raise ValueError("this is no file of benchmark results")
     if header["plait_bench"] != VERSION:
-        raise ValueError(f"version {header['plait_bench']!r} of the file is not {VERSION}: it is of another plait")
+        raise ValueError(
+            f"version {header['plait_bench']!r} of the file is not {VERSION}: it is of another plait"
+        )
     where = _dict(header, "environment")
     return Run(
         started=_text(header, "started"),
@@ -214,7 +216,8 @@ def _list(record: Mapping[str, Any], key: str) -> Sequence[Any]:
 
 
 def _texts(record: Mapping[str, Any], key: str) -> list[str]:
-    if not all(isinstance(value, str) for value in (values := _list(record, key))):
+    values = _list(record, key)
+    if not all(isinstance(value, str) for value in values):
         raise ValueError(f"{key!r} is no list of texts")
     return list(values)
 

@@ -129,7 +129,8 @@ class Scenario:
     def why(self, row: Row, subject: Subject) -> str | None:
         """Why there is no figure in this cell, if it is known."""
         return next(
-            (f.why for f in self.failures if f.cell.subject == subject and row_of(f.cell.parameters) == row), None
+            (f.why for f in self.failures if f.cell.subject == subject and row_of(f.cell.parameters) == row),
+            None,
         )
 
 
@@ -164,7 +165,9 @@ def summarise(run: Run) -> Summary:
             case Sample():
                 pass
     for name, scenario in scenarios.items():
-        samples = [f for f in run.findings if isinstance(f, Sample) and f.cell.scenario == name and f.round >= 0]
+        samples = [
+            f for f in run.findings if isinstance(f, Sample) and f.cell.scenario == name and f.round >= 0
+        ]
         scenario.rounds = len({sample.round for sample in samples})
         scenario.dropped = len({sample.round for sample in samples if not _counts(sample)})
         scenario.tables = _tables(name, samples)

@@ -34,7 +34,9 @@ def bar_plot(title: str, description: str, bars: Sequence[Bar], unit: str, *, wi
     return _bars(title, description, [(bar, 0.0) for bar in bars], unit, width)
 
 
-def waterfall(title: str, description: str, layers: Sequence[Bar], unit: str, *, width: float = 760) -> Markup:
+def waterfall(
+    title: str, description: str, layers: Sequence[Bar], unit: str, *, width: float = 760
+) -> Markup:
     """What each layer adds, one below the other, and the sum."""
     placed, total = [], 0.0
     for layer in layers:
@@ -77,7 +79,9 @@ def _bars(
             parts.append(line(low, middle, high, middle, "over"))
             parts.extend(line(end, middle - 4, end, middle + 4, "over") for end in (low, high))
         if linked and index + 1 < len(placed):
-            parts.append(line(scale(start + bar.value), top + HIGH, scale(start + bar.value), top + STEP, "link"))
+            parts.append(
+                line(scale(start + bar.value), top + HIGH, scale(start + bar.value), top + STEP, "link")
+            )
         drawn.append(text(4 + room, top + 13, shorten(bar.key.label, room - 8), None, "end"))
         drawn.append(element("g", *parts, class_=style_of(bar.key.position)[0]))
         drawn.append(text(max(right, high) + 8, top + 13, _figure(bar, unit)))

@@ -55,7 +55,7 @@ def frame(
     """Axes inside a box (left, top, right, bottom) that has room for their labels."""
     left, top, right, bottom = box
     across = Scale.over(x, xs, left + 58, right - 14)
-    up = Scale.over(y, ys, bottom - 42, top + 22)
+    up = Scale.over(y, ys, bottom - 42, top + 26)
     drawn: list[str] = [text(left, top + 8, y.label, "muted")]
     for tick in up.ticks(6):
         at = up(tick)

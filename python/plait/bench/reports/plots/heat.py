@@ -60,7 +60,9 @@ def _cell(x: float, y: float, wide: float, level: int, words: str, said: Markup 
 def _scale(left: float, y: float, room: float) -> Markup:
     words = {-4: "worse", 0: "same", 4: "better"}
     wide = min(54.0, room / len(HEAT))
-    return element("g", *(_cell(left + wide * i, y, wide, level, words.get(level, "")) for i, level in enumerate(HEAT)))
+    return element(
+        "g", *(_cell(left + wide * i, y, wide, level, words.get(level, "")) for i, level in enumerate(HEAT))
+    )
 
 
 def _stacked(words: str, room: float) -> list[str]:

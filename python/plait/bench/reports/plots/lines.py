@@ -36,7 +36,7 @@ class Series:
 def line_plot(
     title: str, description: str, series: Sequence[Series], x: Axis, y: Axis, *, width: float = 760
 ) -> Markup:
-    """The plot; 16:7 or so, higher where the legend needs it."""
+    """The plot, higher where the legend needs it."""
     keys, high = legend([one.key for one in series], 12, 34, width - 12)
     top = 34 + high + 8
     height = top + max(210.0, width * 0.36)

@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from plait.bench.reports import numbers
-
-__all__ = ["Axis", "Scale", "pick"]
+__all__ = ["Axis", "Scale", "pick", "tick_text"]
 
 Kind: TypeAlias = Literal["linear", "log", "nines"]
 
@@ -19,13 +17,18 @@ MOST = 1 - 1e-4
 DECADES = 12.0
 
 
+def tick_text(value: float) -> str:
+    """1,000; 30; 0.05: round values need no digits that say how exact they are."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
 @dataclass(frozen=True, slots=True)
 class Axis:
     """What an axis is called, how it is divided, and how its ticks read."""
 
     label: str
     kind: Kind = "linear"
-    form: Callable[[float], str] = numbers.number
+    form: Callable[[float], str] = tick_text
     ticks: Sequence[float] | None = None
 
 
@@ -42,12 +45,16 @@ class Scale:
     @classmethod
     def over(cls, axis: Axis, values: Iterable[float], start: float, end: float) -> Scale:
         """Wide enough for the values; a linear axis starts at 0, or it would exaggerate."""
-        seen = [value for value in values if math.isfinite(value) and (axis.kind != "log" or value > 0)] or [1.0]
+        seen = [value for value in values if math.isfinite(value) and (axis.kind != "log" or value > 0)] or [
+            1.0
+        ]
         low, high = min(seen), max(seen)
         if axis.kind == "nines":
             return cls(axis, 0.0, MOST, start, end)
         if axis.kind == "log":
-            return cls(axis, low, high, start, end) if high > low else cls(axis, low / 2, high * 2, start, end)
+            return (
+                cls(axis, low, high, start, end) if high > low else cls(axis, low / 2, high * 2, start, end)
+            )
         low, high = min(0.0, low), max(0.0, high)
         return cls(axis, low, high * 1.04 if high > low else 1.0, start, end)
 
