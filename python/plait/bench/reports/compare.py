@@ -238,7 +238,8 @@ def _warnings(old: Run, new: Run) -> Iterator[str]:
     for name in dict.fromkeys([*before, *after]):
         # That plait is another one is why they are compared.
         if name != "plait" and before.get(name) != after.get(name):
-            yield f"the environments differ in {name}: {before.get(name, 'none')} and {after.get(name, 'none')}"
+            was, now = before.get(name, "none"), after.get(name, "none")
+            yield f"the environments differ in {name}: {was} and {now}"
     for word, run in (("old", old), ("new", new)):
         if not run.finished:
             yield f"the {word} run was broken off"

@@ -1,9 +1,10 @@
-"""Which plots a run deserves: chosen by the form of the data, so that a scenario of your own has plots too."""
+"""Which plots a run deserves, chosen by the form of the data: a scenario of your own has plots too."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from plait.bench.reports import numbers
 from plait.bench.reports.markup import Markup
@@ -184,7 +185,7 @@ def _percent(share: float) -> str:
 def _is_distribution(curve: Curve) -> bool:
     """Shares that only rise, up to all: a cumulative distribution, whatever it is called."""
     ys = [y for _, y in curve.points]
-    rising = all(before <= after for before, after in zip(ys, ys[1:], strict=False))
+    rising = all(before <= after for before, after in pairwise(ys))
     return (
         bool(ys) and rising and ys[0] >= 0 and 0.99 <= ys[-1] <= 1.0 and curve.x_unit not in ("s", "seconds")
     )

@@ -67,7 +67,7 @@ def _top(summary: Summary) -> Iterator[Markup]:
     )
     overview = Figures(summary).overview()
     if overview is not None:
-        told = "Above 1× is better, whichever way is better for the metric. Each scenario shows its first metric."
+        told = "Above 1× is better, whichever way is better. Each scenario is there with its first metric."
         yield element(
             "section", element("h2", "At a glance"), element("p", told), element("figure", overview)
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Callable
@@ -82,11 +83,9 @@ class Writer:
     def _give_up(self, error: OSError) -> None:
         file, self._file = self._file, None
         if file is not None:
-            try:
+            # It tries to write the same bytes again.
+            with contextlib.suppress(OSError):
                 file.close()
-            except OSError:
-                # It tried to write the same bytes again.
-                pass
         self._warn(f"results are no longer written to {self._path}: {error.strerror or error}")
 
 

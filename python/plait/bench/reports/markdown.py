@@ -13,7 +13,7 @@ from plait.bench.results import Run, Subject
 __all__ = ["escape", "grid", "markdown"]
 
 # What Markdown, GitHub's mentions and HTML inside of it would take for more than a letter.
-SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~>@&-])")
+SPECIAL = re.compile(r"(^[-+]|[\\`*_\[\]#!|~>&])")
 
 
 def markdown(run: Run | Summary) -> str:
@@ -25,7 +25,8 @@ def markdown(run: Run | Summary) -> str:
 def escape(text: str) -> str:
     """A text that stays text, on one line, inside a table too."""
     plain = SPECIAL.sub(r"\\\1", " ".join(text.split()))
-    return plain.replace("<", "&lt;")
+    # Behind a mark without width an `@` mentions nobody.
+    return plain.replace("<", "&lt;").replace("@", "@\N{ZERO WIDTH SPACE}")
 
 
 def grid(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -80,7 +81,7 @@ def _scenario(summary: Summary, scenario: Scenario) -> Iterator[str]:
         ]
         yield from grid(heads, rows)
     told = [
-        f"- {'✓' if v.passed else '✗'} {escape(v.name)}, {escape(summary.labels[v.cell.subject])}: {escape(v.detail)}"
+        f"- {'✓' if v.passed else '✗'} {escape(f'{v.name}, {summary.labels[v.cell.subject]}: {v.detail}')}"
         for v in scenario.verdicts
     ]
     told += [

@@ -52,8 +52,8 @@ STYLES = 8
 # Told apart without colour, in the order of the hues.
 MARKERS = ("circle", "square", "triangle", "diamond", "down", "cross", "bar", "circle")
 
-# Fill and text for each level from four halvings worse to four doublings better, in light and dark. Orange and
-# blue, since red and green are the pair that most colour-blind people cannot tell apart.
+# Fill and text for each level, from worse to better, in light and dark. Orange and blue,
+# since red and green are what most colour-blind people cannot tell apart.
 HEAT = {
     -4: ("#a8420a", "#ffffff", "#f09a63", "#1c1c1a"),
     -3: ("#cf6220", "#1c1c1a", "#cc7238", "#131312"),
@@ -88,8 +88,7 @@ def css() -> str:
     """The variables and the classes of all plots."""
     rules = [f":root{{color-scheme:light dark;{_variables(LIGHT, 0)}}}"]
     rules.append(f"@media (prefers-color-scheme:dark){{:root{{{_variables(DARK, 2)}}}}}")
-    for name in (f"s{index}" for index in range(STYLES + 1)):
-        rules.append(f".{name}{{--c:var(--{name})}}")
+    rules.extend(f".s{index}{{--c:var(--s{index})}}" for index in range(STYLES + 1))
     for level in HEAT:
         name = _heat_name(level)
         rules.append(f".{name} rect{{fill:var(--{name})}}.{name} text{{fill:var(--{name}t)}}")

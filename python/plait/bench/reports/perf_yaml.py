@@ -2,9 +2,9 @@
 
 The shape is that of the programs, which the suite's `docs/results-schema.md` no longer describes:
 `perf/run.sh` writes `metadata`, `summary`, `baselineResults` and `testResults`;
-`perf/lib/run-single-test.sh` each test; `docs/write-a-perf-test-app.md` and `perf/images/go/v0.45/main.go` the
-measurements `upload`, `download` (Gbps) and `latency` (ms), each with `iterations`, quartiles, `min` and `max`
-of what lies within 1.5 interquartile ranges of them, `outliers`, and all `samples`
+`perf/lib/run-single-test.sh` each test; `docs/write-a-perf-test-app.md` and `perf/images/go/v0.45/main.go`
+the measurements `upload`, `download` (Gbps) and `latency` (ms), each with `iterations`, quartiles, `min` and
+`max` of what lies within 1.5 interquartile ranges of them, `outliers`, and all `samples`
 (https://github.com/libp2p/unified-testing, at 7a7e8ae6).
 
 There is no measurement for anything else that was found here; what the suite has no word for is left out. The
@@ -74,7 +74,8 @@ def _lines(summary: Summary) -> Iterator[str]:
 def _test(subject: Subject, measurements: Sequence[tuple[str, str, Sequence[float]]]) -> Iterator[str]:
     stack = ", ".join(part for part in (subject.transport, subject.security, subject.muxer) if part)
     beside = " ".join(part for part in (subject.loop, subject.driver) if part)
-    yield f"  - name: {_text(f'{subject.implementation} x {subject.implementation} ({stack})' + (f' {beside}' if beside else ''))}"
+    name = f"{subject.implementation} x {subject.implementation} ({stack})"
+    yield f"  - name: {_text(f'{name} {beside}' if beside else name)}"
     yield f"    dialer: {_text(subject.implementation)}"
     yield f"    listener: {_text(subject.implementation)}"
     yield f"    transport: {_text(subject.transport)}"
@@ -125,7 +126,7 @@ def _table(summary: Summary, name: str, units: dict[str, float], metrics: Sequen
 
 
 def _largest_write(table: Table | None, subject: Subject) -> tuple[Table, Row] | None:
-    """The suite uploads as fast as it can, which is with writes that are not small: the row at 64 KiB, or the last."""
+    """The suite uploads as fast as it can, so with writes that are not small: at 64 KiB, or the last."""
     rows = [row for row in table.rows if (row, subject) in table.cells] if table else []
     if table is None or not rows:
         return None

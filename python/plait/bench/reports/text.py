@@ -109,7 +109,8 @@ def _waterfall(layers: Sequence[tuple[str, float, str]], unit: str) -> Iterator[
         at += value
         bar = f"{' ' * start}{'█' * max(1, end - start)}"
         yield f"{name:<{left}}  {bar:<{BAR + 1}} {said} {unit}"
-    yield f"{'all layers':<{left}}  {'█' * max(1, _characters(total, reach)):<{BAR + 1}} {numbers.number(total)} {unit}"
+    bar = "█" * max(1, _characters(total, reach))
+    yield f"{'all layers':<{left}}  {bar:<{BAR + 1}} {numbers.number(total)} {unit}"
 
 
 def _characters(value: float, reach: float) -> int:

@@ -71,7 +71,7 @@ def _bars(
         parts: list[str] = [
             # A pixel at least, or a layer that costs nothing would not be there at all.
             element(
-                "rect", said, x=f"{left:.1f}", y=top, width=f"{max(1.0, right - left):.1f}", height=HIGH, rx=2,
+                "rect", said, rx=2, x=f"{left:.1f}", y=top, width=f"{max(1.0, right - left):.1f}", height=HIGH,
                 class_="fill",
             )
         ]  # fmt: skip

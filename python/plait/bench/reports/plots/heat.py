@@ -49,8 +49,8 @@ def _cell(x: float, y: float, wide: float, level: int, words: str, said: Markup 
     return element(
         "g",
         element(
-            "rect", *([said] if said else []), x=f"{x:.1f}", y=f"{y:.1f}", width=f"{wide:.1f}", height=HIGH, rx=3,
-            class_="cellgap",
+            "rect", *([said] if said else []), x=f"{x:.1f}", y=f"{y:.1f}", width=f"{wide:.1f}", height=HIGH,
+            rx=3, class_="cellgap",
         ),
         text(x + wide / 2, y + 16, words, None, "middle"),
         class_=f"h{level + 4}",
