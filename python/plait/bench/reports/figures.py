@@ -19,7 +19,7 @@ from plait.bench.results import Curve, Subject
 __all__ = ["Figures"]
 
 # Two such plots fit side by side on the page.
-WIDE = 498.0
+WIDE = 470.0
 MEDIANS = "Medians; the whiskers are 95 % intervals."
 
 
@@ -51,7 +51,7 @@ class Figures:
         told = (
             "A row for each scenario, a column for each subject; where there is no raw TCP, the first is 1×."
         )
-        return heat_map(title, told, rows, [self.summary.labels[s] for s in subjects], ratios, width=1014)
+        return heat_map(title, told, rows, [self.summary.labels[s] for s in subjects], ratios, width=976)
 
     def chart(self) -> Markup | None:
         """The one plot that says most about a run: the rate of bulk by write size."""
