@@ -61,8 +61,8 @@ def test_the_page_is_whole_and_each_plot_is_described() -> None:
     page = Page(reports.page(RUN))
     assert page.open == []
     # The heat map; two plots of each bulk; two of streams; the others as their data has them.
-    assert page.tags.count("svg") == page.tags.count("desc") == 17
-    assert page.tags.count("table") >= 17
+    assert page.tags.count("svg") == page.tags.count("desc") == 15
+    assert page.tags.count("table") >= 15
     assert page.tags.count("h1") == 1
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from plait.bench.reports import numbers
+from plait.bench.reports.markup import printable
 from plait.bench.reports.summary import Row, Scenario, Summary, Table, summarise
 from plait.bench.reports.words import environment_lines, rounds_line
 from plait.bench.results import Run, Subject
@@ -24,7 +25,7 @@ def markdown(run: Run | Summary) -> str:
 
 def escape(text: str) -> str:
     """A text that stays text, on one line, inside a table too."""
-    plain = SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    plain = SPECIAL.sub(r"\\\1", " ".join(printable(text).split()))
     # Behind a mark without width an `@` mentions nobody.
     return plain.replace("<", "&lt;").replace("@", "@\N{ZERO WIDTH SPACE}")
 

@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterable
 
-__all__ = ["Markup", "element", "join"]
+__all__ = ["Markup", "element", "join", "printable"]
 
 # Elements of HTML that have no end.
 VOID = frozenset({"br", "col", "meta"})
@@ -40,5 +40,10 @@ def join(children: Iterable[str]) -> Markup:
     return Markup("".join(child if isinstance(child, Markup) else _escape(child) for child in children))
 
 
+def printable(text: str) -> str:
+    """The text without what moves a cursor or breaks a parser."""
+    return UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def _escape(text: str) -> str:
-    return html.escape(UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text))
+    return html.escape(printable(text))

@@ -56,7 +56,7 @@ MARKERS = ("circle", "square", "triangle", "diamond", "down", "cross", "bar", "c
 # since red and green are what most colour-blind people cannot tell apart.
 HEAT = {
     -4: ("#a8420a", "#ffffff", "#f09a63", "#1c1c1a"),
-    -3: ("#cf6220", "#1c1c1a", "#cc7238", "#131312"),
+    -3: ("#d4662a", "#131312", "#cc7238", "#131312"),
     -2: ("#eda06d", "#1c1c1a", "#8f4a1c", "#ffffff"),
     -1: ("#f8d9c4", "#1c1c1a", "#57311a", "#f0efea"),
     0: ("#ecebe6", "#1c1c1a", "#33332f", "#f0efea"),

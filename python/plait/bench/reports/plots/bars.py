@@ -71,8 +71,8 @@ def _bars(
         parts: list[str] = [
             # A pixel at least, or a layer that costs nothing would not be there at all.
             element(
-                "rect", said, rx=2, x=f"{left:.1f}", y=top, width=f"{max(1.0, right - left):.1f}", height=HIGH,
-                class_="fill",
+                "rect", said, rx=2, x=f"{left:.1f}", y=top, height=HIGH, class_="fill",
+                width=f"{max(1.0, right - left):.1f}",
             )
         ]  # fmt: skip
         if bar.high > bar.low:

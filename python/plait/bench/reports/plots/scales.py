@@ -52,9 +52,9 @@ class Scale:
         if axis.kind == "nines":
             return cls(axis, 0.0, MOST, start, end)
         if axis.kind == "log":
-            return (
-                cls(axis, low, high, start, end) if high > low else cls(axis, low / 2, high * 2, start, end)
-            )
+            # Room at both ends, so that no marker lies on the frame.
+            room = (high / low) ** 0.04 if high > low else 2.0
+            return cls(axis, low / room, high * room, start, end)
         low, high = min(0.0, low), max(0.0, high)
         return cls(axis, low, high * 1.04 if high > low else 1.0, start, end)
 
