@@ -139,7 +139,7 @@ class Figures:
             chosen = {subject: _middle(of_one) for subject, of_one in by_subject.items()}
             first = next(iter(chosen.values()))
             series = [
-                Series(self._key(subject), [Point(x, y) for x, y in curve.points], marked=False)
+                Series(self._key(subject), [Point(x, y) for x, y in _resolved(curve)], marked=False)
                 for subject, curve in chosen.items()
                 if curve.points
             ]
@@ -189,6 +189,12 @@ def _is_distribution(curve: Curve) -> bool:
     return (
         bool(ys) and rising and ys[0] >= 0 and 0.99 <= ys[-1] <= 1.0 and curve.x_unit not in ("s", "seconds")
     )
+
+
+def _resolved(curve: Curve) -> Sequence[tuple[float, float]]:
+    """Without the greatest value of a distribution, whose 100 % has no place on an axis of nines."""
+    below = [point for point in curve.points if point[1] < 1]
+    return below if _is_distribution(curve) and below else curve.points
 
 
 def _middle(curves: Sequence[Curve]) -> Curve:

@@ -16,7 +16,7 @@ __all__ = ["Bar", "bar_plot", "waterfall"]
 HIGH = 18.0
 STEP = 28.0
 # Of the drawing's width; a longer name is cut, and whole in the table.
-MOST_LABEL = 0.36
+MOST_LABEL = 0.4
 
 
 @dataclass(frozen=True, slots=True)

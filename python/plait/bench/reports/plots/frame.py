@@ -69,7 +69,7 @@ def frame(
         if at - half >= free:
             # The last label may not leave the drawing.
             drawn.append(text(min(at, right - half), up.start + 18, label, "muted", "middle"))
-            free = at + half + 6
+            free = at + half
     drawn.append(line(across.start, up.start, across.end, up.start, "axis"))
     drawn.append(text((across.start + across.end) / 2, bottom - 6, x.label, "muted", "middle"))
     return Frame(across, up, join(drawn))
