@@ -69,7 +69,7 @@ class Scale:
             inside = [tick for tick in self.axis.ticks if self.low <= tick <= self.high]
             return inside[:: max(1, math.ceil(len(inside) / most))]
         if self.axis.kind == "nines":
-            return [0.0, 0.5, 0.9, 0.99, 0.999, 0.9999]
+            return [0.5, 0.9, 0.99, 0.999, 0.9999]
         return self._log_ticks(most) if self.axis.kind == "log" else self._linear_ticks(most)
 
     def _flat(self, value: float) -> float:
