@@ -1,0 +1,1 @@
+"""Plots as SVG: one module for each form, none of which knows what is drawn."""
