@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from plait.addresses import from_socket
 from plait.transports import MemorySpace, MemoryTransport, TcpTransport
 from plait.transports.memory import connect_pair
 
@@ -121,15 +122,16 @@ class FaultyTcp(TcpTransport):
     """Dials over TCP, through two relays and a socket of their own."""
 
     def __init__(self, space: MemorySpace, fault: Fault, passed: dict[str, int]) -> None:
+        super().__init__()
         self.fault, self.passed = fault, passed
 
     async def dial(self, address: Any, factory: Any) -> None:
         near, far = relays(self.fault, self.passed)
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: near, "127.0.0.1", 0)
+        server = await asyncio.get_running_loop().create_server(lambda: near, "127.0.0.1", 0)
         try:
             await super().dial(address, lambda: far)
-            await loop.create_connection(factory, *server.sockets[0].getsockname()[:2])
+            # As a host would, so that it is the driver of bare sockets whose wire goes wrong.
+            await super().dial(from_socket(server.sockets[0].getsockname()), factory)
         finally:
             server.close()
             await asyncio.sleep(0)
