@@ -38,12 +38,14 @@ class Relay(asyncio.Protocol):
         self.passed = passed
         self.other: Relay | None = None
         self.transport: Any = None
+        self.connected = asyncio.Event()
         self.waiting: list[bytes] = []
         # A transport whose both directions have ended does not close by itself.
         self.has_received_end = self.has_sent_end = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
+        self.connected.set()
         for data in self.waiting:
             self.transport.write(data)
 
@@ -132,6 +134,7 @@ class FaultyTcp(TcpTransport):
             await super().dial(address, lambda: far)
             # As a host would, so that it is the driver of bare sockets whose wire goes wrong.
             await super().dial(from_socket(server.sockets[0].getsockname()), factory)
+            await near.connected.wait()
         finally:
             server.close()
             await asyncio.sleep(0)
