@@ -123,11 +123,11 @@ impl SpareBuffers {
 
     /// Appends `data` to `queue`, on spare memory if the queue has none.
     pub fn push(&mut self, queue: &mut ByteQueue, data: &[u8]) {
-        if queue.capacity() == 0 {
-            if let Some(buffer) = self.buffers.pop() {
-                self.bytes -= buffer.capacity();
-                queue.bytes = buffer;
-            }
+        if queue.capacity() == 0
+            && let Some(buffer) = self.buffers.pop()
+        {
+            self.bytes -= buffer.capacity();
+            queue.bytes = buffer;
         }
         queue.push(data);
     }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod buffer;
+mod curve;
 pub mod delimited;
 pub mod fault;
 pub mod identity;

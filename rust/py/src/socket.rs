@@ -189,11 +189,11 @@ impl<'a> Turn<'a> {
     /// Only an earlier deadline is told: a timer that fires too early finds the later one, which is cheaper
     /// than moving it each time.
     fn arm(&mut self) {
-        if let Some(deadline) = self.session.next_timeout() {
-            if self.wire.armed.is_none_or(|armed| deadline < armed) {
-                self.wire.armed = Some(deadline);
-                self.need.deadline = Some(deadline);
-            }
+        if let Some(deadline) = self.session.next_timeout()
+            && self.wire.armed.is_none_or(|armed| deadline < armed)
+        {
+            self.wire.armed = Some(deadline);
+            self.need.deadline = Some(deadline);
         }
     }
 }

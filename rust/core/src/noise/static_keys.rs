@@ -3,9 +3,9 @@
 use std::fmt;
 
 use prost::Message as _;
-use x25519_dalek::{PublicKey as DhPublic, StaticSecret};
 
 use super::payload::SIGNATURE_DOMAIN;
+use crate::curve::Secret;
 use crate::identity::{Error, PublicKey};
 use crate::messages::NoisePayload;
 
@@ -13,7 +13,7 @@ use crate::messages::NoisePayload;
 ///
 /// Never stored beyond the process: the signature lets whoever has the secret be this host.
 pub struct StaticKeys {
-    pub(super) secret: StaticSecret,
+    pub(super) secret: Secret,
     public: [u8; 32],
     /// The encoded payload, but for the extensions that may differ by connection.
     payload: Vec<u8>,
@@ -25,8 +25,8 @@ impl StaticKeys {
     ///
     /// Fails when the signature does not verify, since no peer would accept it.
     pub fn new(secret: [u8; 32], identity_key: Vec<u8>, identity_signature: Vec<u8>) -> Result<Self, Error> {
-        let secret = StaticSecret::from(secret);
-        let public = DhPublic::from(&secret).to_bytes();
+        let secret = Secret::new(secret);
+        let public = secret.public();
         PublicKey::decode(&identity_key)?.verify(&Self::signed_message(&public), &identity_signature)?;
         let payload = NoisePayload {
             identity_key: Some(identity_key),
@@ -39,7 +39,7 @@ impl StaticKeys {
     /// The public half of `secret`.
     #[must_use]
     pub fn public_of(secret: &[u8; 32]) -> [u8; 32] {
-        DhPublic::from(&StaticSecret::from(*secret)).to_bytes()
+        Secret::new(*secret).public()
     }
 
     /// What an identity signs to vouch for a static key.

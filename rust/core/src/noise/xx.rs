@@ -8,10 +8,9 @@
 
 use std::sync::Arc;
 
-use x25519_dalek::{PublicKey as DhPublic, StaticSecret};
-
 use super::symmetric::{Split, SymmetricState};
 use super::{Error, StaticKeys};
+use crate::curve::Secret;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -26,7 +25,7 @@ pub(super) struct Xx {
     /// Index into [`PATTERN`] of the message that is next, whichever side it is from.
     next: usize,
     statics: Arc<StaticKeys>,
-    ephemeral: StaticSecret,
+    ephemeral: Secret,
     remote_static: [u8; 32],
     remote_ephemeral: [u8; 32],
 }
@@ -38,7 +37,7 @@ impl Xx {
             symmetric: SymmetricState::new(prologue),
             next: 0,
             statics,
-            ephemeral: StaticSecret::from(ephemeral),
+            ephemeral: Secret::new(ephemeral),
             remote_static: [0; 32],
             remote_ephemeral: [0; 32],
         }
@@ -50,7 +49,7 @@ impl Xx {
             let start = message.len();
             match token {
                 Token::E => {
-                    message.extend_from_slice(DhPublic::from(&self.ephemeral).as_bytes());
+                    message.extend_from_slice(&self.ephemeral.public());
                     self.symmetric.mix_hash(&message[start..]);
                 }
                 Token::S => {
@@ -116,11 +115,8 @@ impl Xx {
             Pair::Ephemeral => self.remote_ephemeral,
             Pair::Static => self.remote_static,
         };
-        let shared = secret.diffie_hellman(&DhPublic::from(remote));
-        if !shared.was_contributory() {
-            return Err(Error::SmallOrderKey);
-        }
-        self.symmetric.mix_key(shared.as_bytes())
+        let shared = secret.agree(&remote).ok_or(Error::SmallOrderKey)?;
+        self.symmetric.mix_key(&shared)
     }
 }
 

@@ -137,13 +137,12 @@ impl Sealed {
                     plaintext = &plaintext[used..];
                     // A dialer goes on as soon as there is only one left to propose.
                     let chosen = agreed.or_else(|| pending.only_candidate());
-                    if let Some(muxer) = chosen.and_then(|index| config.muxers.get(index)) {
-                        if let Some(established) =
+                    if let Some(muxer) = chosen.and_then(|index| config.muxers.get(index))
+                        && let Some(established) =
                             established.as_mut().filter(|it| it.muxer != muxer.protocol())
-                        {
-                            *mux = Mux::new(muxer, *role, &config.mux, config.budget.clone(), now);
-                            muxer.protocol().clone_into(&mut established.muxer);
-                        }
+                    {
+                        *mux = Mux::new(muxer, *role, &config.mux, config.budget.clone(), now);
+                        muxer.protocol().clone_into(&mut established.muxer);
                     }
                     if agreed.is_none() {
                         return Ok(());

@@ -93,11 +93,11 @@ impl HeaderReader {
     /// Takes one header from the front of `input`; `None` when all of it was taken and the header
     /// is not complete.
     pub(super) fn receive(&mut self, input: &mut &[u8]) -> Result<Option<Header>, Violation> {
-        if self.partial.is_empty() {
-            if let Some((header, used)) = Header::decode(input)? {
-                *input = &input[used..];
-                return Ok(Some(header));
-            }
+        if self.partial.is_empty()
+            && let Some((header, used)) = Header::decode(input)?
+        {
+            *input = &input[used..];
+            return Ok(Some(header));
         }
         // A header is rarely cut, so one byte at a time is fast enough.
         while let Some((&byte, rest)) = input.split_first() {

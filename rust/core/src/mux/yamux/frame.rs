@@ -105,11 +105,11 @@ impl HeaderReader {
     /// Takes one header from the front of `input`; `None` when all of it was taken and the header
     /// is not complete.
     pub(super) fn receive(&mut self, input: &mut &[u8]) -> Option<[u8; HEADER_LEN]> {
-        if self.filled == 0 {
-            if let Some((header, rest)) = input.split_first_chunk() {
-                *input = rest;
-                return Some(*header);
-            }
+        if self.filled == 0
+            && let Some((header, rest)) = input.split_first_chunk()
+        {
+            *input = rest;
+            return Some(*header);
         }
         let (piece, rest) = input.split_at(input.len().min(HEADER_LEN - self.filled));
         self.partial[self.filled..self.filled + piece.len()].copy_from_slice(piece);

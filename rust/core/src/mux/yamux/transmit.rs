@@ -53,10 +53,10 @@ impl Yamux {
     }
 
     fn transmit_control(&mut self, page: &mut Page<'_>, now: Instant) {
-        if page.fits(HEADER_LEN) {
-            if let Some(id) = self.keepalive.transmit(now) {
-                self.put(page, Header::ping(id));
-            }
+        if page.fits(HEADER_LEN)
+            && let Some(id) = self.keepalive.transmit(now)
+        {
+            self.put(page, Header::ping(id));
         }
         while page.fits(HEADER_LEN) {
             let Some(frame) = self.control.pop_front() else { break };
