@@ -9,7 +9,7 @@ May look at: identity, addresses, events (types only).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypeVar
@@ -103,6 +103,8 @@ class Stream(Protocol):
 class Connection(Protocol):
     """An authenticated, multiplexed link to one peer."""
 
+    remote_protocols: Collection[str]
+
     @property
     def remote_peer(self) -> PeerId: ...
     @property
@@ -128,7 +130,7 @@ class Connection(Protocol):
     @property
     def is_closed(self) -> bool: ...
 
-    async def open_stream(self, protocols: str | Sequence[str]) -> Stream: ...
+    async def open_stream(self, protocols: str | Sequence[str], *, lazy: bool | None = None) -> Stream: ...
     def ask(self, protocol: str, *, limit: int, timeout: float, answered: Answered) -> None: ...
     async def close(self, error_code: int = 0) -> None: ...
     async def wait_closed(self) -> None: ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from plait._core import (
@@ -50,6 +50,7 @@ class Connection:
         early_muxer: the muxer was agreed on inside the security handshake.
         round_trips: round trips of the upgrade, without the transport's own.
         opened_at: when it was established, in seconds since the epoch.
+        remote_protocols: what the peer has said on this connection that it speaks; nothing until it has.
         on_stream: called with each stream that the peer opened, once its protocol is agreed on.
         on_stream_end: called with each stream, of either side, that the application is done with.
     """
@@ -73,6 +74,7 @@ class Connection:
         "on_stream_end",
         "opened_at",
         "remote_peer",
+        "remote_protocols",
         "round_trips",
         "security",
     )
@@ -105,19 +107,21 @@ class Connection:
         self.early_muxer = established.early_muxer
         self.round_trips = established.round_trips
         self.opened_at = time.time()
+        self.remote_protocols: Collection[str] = ()
         self.on_stream = on_stream
         self.on_stream_end: Callable[[Stream], None] | None = None
 
     # ---- commands
 
-    async def open_stream(self, protocols: str | Sequence[str], *, lazy: bool = False) -> Stream:
+    async def open_stream(self, protocols: str | Sequence[str], *, lazy: bool | None = None) -> Stream:
         """Opens a stream for the first of `protocols` that the peer speaks.
 
         Args:
             protocols: one protocol id, or several in the order of preference.
             lazy: do not wait for the peer's confirmation. What is written follows the proposal in the
-                same flight; a refusal shows at the first read. Only for one protocol that the peer is
-                known to speak (multistream-select has no way back from a wrong guess).
+                same flight; a refusal shows at the first read. `None` does so when the peer has said that
+                it speaks the first of the protocols; `False` never; `True` with every single protocol
+                (multistream-select has no way back from a wrong guess).
 
         Raises:
             ProtocolNotSupportedError: the peer speaks none of them.
@@ -128,6 +132,9 @@ class Connection:
         Cancelling it resets the stream.
         """
         names = [protocols] if isinstance(protocols, str) else list(protocols)
+        if lazy is None and names and names[0] in self.remote_protocols:
+            # A peer that has said it speaks a protocol does not refuse it, and no other one is preferred.
+            lazy, names = True, names[:1]
         loop = asyncio.get_running_loop()
         while True:
             self._check_open()

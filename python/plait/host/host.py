@@ -241,7 +241,7 @@ class Host:
             protocols: one, or several in the order of preference.
             lazy: do not wait for the peer to confirm the protocol: what is written follows at once, which
                 saves a round trip, and a refusal shows at the first read. `None` does so when the peer has
-                said that it speaks the one protocol; `False` never; `True` with every single protocol.
+                said that it speaks the first of them; `False` never; `True` with every single protocol.
 
         Awaiting raises what `connect` raises, and:
             ProtocolNotSupportedError: the peer speaks none of the protocols.
@@ -373,10 +373,6 @@ class Host:
     async def _open_on(
         self, connection: Connection, names: Sequence[ProtocolId], lazy: bool | None
     ) -> Stream:
-        if lazy is None:
-            # A peer that has said it speaks the protocol will not refuse it: no need to wait for its word.
-            spoken = () if self._identify is None else self._identify.spoken(connection)
-            lazy = len(names) == 1 and names[0] in spoken
         try:
             stream = await connection.open_stream(names, lazy=lazy)
         except ProtocolNotSupportedError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -75,7 +76,8 @@ class Peerstore:
     def set_protocols(self, peer: PeerId, protocols: Iterable[str]) -> None:
         """Replaces what the peer speaks; names that are too long are left out."""
         longest = self._limits.protocol_length
-        usable = dict.fromkeys(name for name in protocols if len(name) <= longest)
+        # Most peers say the same: one copy of each name serves them all.
+        usable = dict.fromkeys(sys.intern(name) for name in protocols if len(name) <= longest)
         self._touch(peer).protocols = tuple(usable)[: self._limits.protocols_per_peer]
 
     def set_agent(self, peer: PeerId, agent: str | None) -> None:

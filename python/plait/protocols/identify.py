@@ -106,14 +106,6 @@ class Identify:
             raise LocalProtocolError("nobody asked this peer to identify itself")
         return await exchange.outcome()
 
-    def spoken(self, connection: Connection) -> Sequence[str]:
-        """What the peer says on this connection it speaks; nothing while it has not said anything."""
-        exchange = self._exchanges.get(connection)
-        if exchange is None or exchange.completed is None:
-            return ()
-        # A push may have come since.
-        return self._peerstore.protocols(connection.remote_peer)
-
     def changed(self) -> None:
         """Tells peers about our protocols and addresses soon: changes that follow go with it."""
         self._edition += 1
@@ -223,6 +215,7 @@ class Identify:
         store = self._peerstore
         if message.protocols:
             store.set_protocols(peer, message.protocols)
+            connection.remote_protocols = store.protocols(peer)
         if message.agent_version is not None:
             store.set_agent(peer, message.agent_version)
         certified = self._certified_addresses(peer, message)
