@@ -46,6 +46,7 @@ class Driver:
         loop: where it lives.
         now: the clock of every call into the session.
         closed: resolved when nothing of the connection is left in the loop.
+        is_asking: what is sent next is little, and of a kind that peers answer.
     """
 
     __slots__ = (
@@ -56,6 +57,7 @@ class Driver:
         "_state",
         "_timer",
         "closed",
+        "is_asking",
         "loop",
         "now",
         "session",
@@ -73,6 +75,7 @@ class Driver:
         self.loop = asyncio.get_running_loop()
         self.now: Callable[[], float] = self.loop.time
         self._connection: Connection | None = None
+        self.is_asking = False
         self._state = State.NEW
         self._timer: asyncio.TimerHandle | None = None
         self._flush_handle: asyncio.Handle | None = None

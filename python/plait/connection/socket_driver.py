@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Callable
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from plait._core import (
@@ -22,6 +23,7 @@ from plait._core import (
     Established,
     Session,
 )
+from plait.connection.busy_poll import PROMPT, poll_of
 from plait.connection.driver import DRAIN_TIME, Driver, State
 
 if TYPE_CHECKING:
@@ -39,9 +41,10 @@ class SocketDriver(Driver):
     Args:
         session, establish, fail: as `Driver`.
         sock: non-blocking and connected; the driver's from now on.
+        busy_poll: stay awake for the answer to little when the last one came at once.
     """
 
-    __slots__ = ("_fileno", "_is_reading", "_is_writing", "_socket")
+    __slots__ = ("_asked_at", "_fileno", "_is_prompt", "_is_reading", "_is_writing", "_poll", "_socket")
 
     def __init__(
         self,
@@ -49,6 +52,8 @@ class SocketDriver(Driver):
         establish: Callable[[Driver, Established], Connection],
         fail: Callable[[Driver, BaseException], None],
         sock: socket.socket,
+        *,
+        busy_poll: bool = True,
     ) -> None:
         super().__init__(session, establish, fail)
         self._socket = sock
@@ -56,6 +61,11 @@ class SocketDriver(Driver):
         # What the loop watches.
         self._is_reading = False
         self._is_writing = False
+        # When something was sent that asks for an answer; 0 when nothing was.
+        self._asked_at = 0.0
+        # The last answer came at once.
+        self._is_prompt = False
+        self._poll = poll_of(self.loop) if busy_poll else None
 
     def start(self) -> None:
         """Begins the upgrade."""
@@ -78,6 +88,9 @@ class SocketDriver(Driver):
 
     def _on_readable(self) -> None:
         if self._state is State.OPEN:
+            if self._asked_at:
+                self._is_prompt = perf_counter() - self._asked_at < PROMPT
+                self._asked_at = 0.0
             events = self.session.read_socket(self._fileno, self.now())
             if events is not None:
                 self._use(events)
@@ -103,6 +116,12 @@ class SocketDriver(Driver):
 
     def _flush(self) -> None:
         events = self.session.flush_socket(self._fileno, self.now())
+        if self.is_asking:
+            self.is_asking = False
+            if self._poll is not None:
+                self._asked_at = perf_counter()
+                if self._is_prompt:
+                    self._poll.stay_awake(self._asked_at)
         if events is not None:
             self._use(events)
 

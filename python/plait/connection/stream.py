@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from plait.connection.busy_poll import SMALL
 from plait.connection.reasons import describe_stream_code
 from plait.exceptions import (
     ConcurrencyError,
@@ -515,8 +516,10 @@ class Stream:
         except ConnectionClosedError as error:
             # The go-away is queued, so nothing can follow it; the stream hears of the end a little later.
             raise StreamResetError("the connection is being closed", remote=False) from error
-        self._driver.flush_soon()
         size = data.nbytes if isinstance(data, memoryview) else len(data)
+        if size <= SMALL:
+            self._driver.is_asking = True
+        self._driver.flush_soon()
         if taken < size:
             # The rest outlives this call, so it must not change under us; `bytes` is not copied again.
             if not isinstance(data, bytes):

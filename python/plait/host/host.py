@@ -111,6 +111,7 @@ class Host:
             security=config.security,
             muxers=config.muxers,
             private_network=config.private_network,
+            busy_poll=config.busy_poll,
         )
         self._swarm = Swarm(
             upgrader,

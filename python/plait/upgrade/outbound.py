@@ -24,6 +24,7 @@ class Outbound:
     Args:
         begin: makes the session, once there is something to drive it over.
         establish: makes the connection of what the upgrade agreed on.
+        busy_poll: as `SocketDriver`.
         is_guess: it proposes only the security protocol that this peer took the last time, and its first
             message with it. A peer that has changed its mind refuses, and is dialed again without.
 
@@ -31,11 +32,14 @@ class Outbound:
         established: the connection, or why there is none.
     """
 
-    __slots__ = ("_begin", "_driver", "_establish", "established", "is_guess")
+    __slots__ = ("_begin", "_busy_poll", "_driver", "_establish", "established", "is_guess")
 
-    def __init__(self, begin: Callable[[], Session], establish: Establish, *, is_guess: bool) -> None:
+    def __init__(
+        self, begin: Callable[[], Session], establish: Establish, *, is_guess: bool, busy_poll: bool = True
+    ) -> None:
         self._begin = begin
         self._establish = establish
+        self._busy_poll = busy_poll
         self._driver: Driver | None = None
         self.is_guess = is_guess
         self.established: asyncio.Future[Connection] = asyncio.get_running_loop().create_future()
@@ -47,7 +51,9 @@ class Outbound:
 
     def take_socket(self, sock: socket.socket) -> None:
         """The same for a socket that is connected, and nobody else's from now on."""
-        driver = self._driver = SocketDriver(self._begin(), self._succeed, self._fail, sock)
+        driver = self._driver = SocketDriver(
+            self._begin(), self._succeed, self._fail, sock, busy_poll=self._busy_poll
+        )
         driver.start()
 
     def abort(self) -> None:

@@ -46,6 +46,7 @@ class Upgrader:
         security: security protocols in order of preference, ours by name, plug-ins as they are.
         muxers: muxers in order of preference, likewise.
         private_network: the network outside of which nobody is spoken to.
+        busy_poll: stay awake for answers that come at once, see `HostConfig`.
         locate: the `"local"` or `"remote"` multiaddr of a transport, given its `get_extra_info`; asked only
             when somebody wants to know.
 
@@ -71,10 +72,12 @@ class Upgrader:
         security: Iterable[ProtocolId | abc.SecurityProtocol] = SECURITY,
         muxers: Iterable[ProtocolId | abc.Muxer] = MUXERS,
         private_network: PrivateNetwork | None = None,
+        busy_poll: bool = True,
     ) -> None:
         timeouts = timeouts or Timeouts()
         limits = limits or Limits()
         self._locate = locate
+        self._busy_poll = busy_poll
         self.identity = identity
         self.local_peer: PeerId = identity.peer_id
         self.budget = MemoryBudget(limits.host_buffer)
@@ -156,7 +159,7 @@ class Upgrader:
             self._spoken.note(connection.remote_peer, offered, agreed.security)
             return connection
 
-        return Outbound(begin, establish, is_guess=bool(guessed))
+        return Outbound(begin, establish, is_guess=bool(guessed), busy_poll=self._busy_poll)
 
     def inbound(self) -> BytesDriver:
         """The protocol for a connection that a transport accepted."""
@@ -164,7 +167,7 @@ class Upgrader:
 
     def inbound_socket(self, sock: socket.socket) -> SocketDriver:
         """The same for a connected socket; it begins with `start`."""
-        return SocketDriver(self._answer(), self._accept, self.on_failure, sock)
+        return SocketDriver(self._answer(), self._accept, self.on_failure, sock, busy_poll=self._busy_poll)
 
     def _answer(self) -> Session:
         return Session.accept(self._config, self.protocols, asyncio.get_running_loop().time())
