@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from plait.connection import SocketDriver, busy_poll, socket_driver
-from plait.connection.busy_poll import AWAKE, PROMPT, BusyPoll, poll_of
+from plait.connection.busy_poll import AWAKE, PROMPT, TRIAL, Attention, BusyPoll, poll_of
 
 
 class Clock:
@@ -73,6 +73,40 @@ def test_many_who_ask_keep_one_turn_going(clock: Clock) -> None:
     assert len(loop.calls) == 1
 
 
+def times_awake(attention: Attention, awake: float, asleep: float) -> int:
+    """Of a hundred questions, where answers take so long to who stays awake and to who sleeps."""
+    count = 0
+    for _ in range(100):
+        is_awake = attention.ask()
+        assert attention.answered(awake if is_awake else asleep)
+        count += is_awake
+    return count
+
+
+def test_it_does_what_was_quicker_and_tries_the_other_now_and_then() -> None:
+    attention = Attention(90e-6)
+    assert times_awake(attention, awake=30e-6, asleep=90e-6) == 100 - 100 // TRIAL
+    # Both ends on one core: who stays awake is in the way of who would answer.
+    assert times_awake(attention, awake=140e-6, asleep=20e-6) < 20
+    times_awake(attention, awake=10e-6, asleep=20e-6)
+    assert times_awake(attention, awake=10e-6, asleep=20e-6) > 50
+
+
+def test_one_late_answer_changes_nothing_and_late_answers_end_it() -> None:
+    attention = Attention(50e-6)
+    for _ in range(10):
+        attention.ask()
+        assert attention.answered(40e-6)
+    attention.ask()
+    assert attention.answered(10.0)
+    for _ in range(200):
+        attention.ask()
+        if not attention.answered(1.0):
+            break
+    else:
+        pytest.fail("nobody would ever sleep again")
+
+
 async def test_a_loop_has_one() -> None:
     assert poll_of(asyncio.get_running_loop()) is poll_of(asyncio.get_running_loop())
 
@@ -126,16 +160,20 @@ async def test_only_a_peer_that_answered_at_once_is_waited_for_awake(clock: Cloc
     driver._on_readable()
     ask(driver)
     assert poll.asked == [clock.now]
-    clock.now += PROMPT * 2
-    driver._on_readable()
+    while driver._attention is not None:
+        clock.now += PROMPT * 2
+        driver._on_readable()
+        ask(driver)
+    asked = len(poll.asked)
     ask(driver)
-    assert len(poll.asked) == 1  # too late the last time
+    assert len(poll.asked) == asked  # too late for too long
     driver.abort()
 
 
 async def test_what_comes_unasked_is_no_answer(clock: Clock, sock: Any) -> None:
     driver, poll = driver_of(sock)
     ask(driver)
+    clock.now += PROMPT / 2
     driver._on_readable()
     clock.now += PROMPT * 2
     driver._on_readable()

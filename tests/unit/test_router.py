@@ -33,9 +33,14 @@ class FakeStream:
         self.ended: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._close_error = close_error
 
+    def close_nowait(self) -> bool:
+        """As for a stream with bytes that still wait."""
+        return False
+
     async def close(self) -> None:
         if self._close_error is not None:
             raise self._close_error
+        await asyncio.sleep(0)
         self.ended.set_result("closed")
 
     def reset(self, error_code: int = 0) -> None:
@@ -109,6 +114,58 @@ async def test_a_close_that_fails_is_a_broken_handler() -> None:
     assert await stream.ended == StreamCode.UNKNOWN
     await router.close()
     assert router.broken == 1
+
+
+async def test_a_handler_that_left_nothing_behind_closes_its_stream_at_once() -> None:
+    class Emptied(FakeStream):
+        def close_nowait(self) -> bool:
+            self.ended.set_result("at once")
+            return True
+
+    router = Router(10)
+    router.add("/a/1", returns)
+    assert await start(router, Emptied()).ended == "at once"
+    await router.close()
+    assert router.running == 0
+
+
+async def test_whatever_can_be_awaited_is_a_handler() -> None:
+    router = Router(10)
+    served = asyncio.get_running_loop().create_future()
+    served.set_result(None)
+    router.add("/a/1", lambda stream: served)
+    assert await start(router, FakeStream()).ended == "closed"
+    await router.close()
+
+
+async def test_a_handler_that_cannot_be_called_fails_and_nothing_else_does() -> None:
+    def wants_more(stream: Any, more: Any) -> Any: ...
+
+    router = Router(10)
+    router.add("/a/1", wants_more)  # type: ignore[arg-type]
+    assert await start(router, FakeStream()).ended == StreamCode.HANDLER_FAILED
+    await router.close()
+    assert (router.failed, router.running) == (1, 0)
+
+
+async def test_a_handler_cancelled_before_its_first_step_resets_its_stream() -> None:
+    router = Router(10)
+    router.add("/a/1", waits)
+    stream = start(router, FakeStream())
+    await router.close()
+    assert stream.ended.result() == StreamCode.SHUTDOWN
+    assert router.running == 0
+
+
+async def test_a_task_is_named_after_what_it_serves() -> None:
+    router = Router(10)
+    router.add("/a/1", waits)
+    start(router, FakeStream())
+    await asyncio.sleep(0)
+    (task,) = [each for each in asyncio.all_tasks() if each.get_name() == "/a/1"]
+    assert "waits" in repr(task)
+    assert [frame.f_code.co_name for frame in task.get_stack()] == ["waits"]
+    await router.close()
 
 
 async def test_closing_cancels_handlers_and_resets_their_streams() -> None:

@@ -434,7 +434,7 @@ async def test_small_writes_of_one_turn_are_one_frame(monkeypatch: pytest.Monkey
         for _ in range(100):
             stream.write_nowait(b"x")
         await received.wait()
-    assert sizes[0] > 100
+    assert max(sizes) > 100  # the other host may say something of its own before
     assert len(sizes) < 10
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Sequence
+from sys import intern
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from plait._core import (
@@ -275,7 +276,8 @@ class Connection:
                 if stream := streams.get(event[1]):
                     stream.handle_writable()
             elif kind == STREAM_OPENED:
-                stream = Stream(self, self._session, self._driver, event[1], event[2], "inbound")
+                # Many streams have one protocol, and one copy of its name.
+                stream = Stream(self, self._session, self._driver, event[1], intern(event[2]), "inbound")
                 streams[event[1]] = stream
                 self.on_stream(stream)
             elif kind == STREAM_READY:

@@ -23,7 +23,7 @@ from plait._core import (
     Established,
     Session,
 )
-from plait.connection.busy_poll import PROMPT, poll_of
+from plait.connection.busy_poll import PROMPT, Attention, poll_of
 from plait.connection.driver import DRAIN_TIME, Driver, State
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class SocketDriver(Driver):
         busy_poll: stay awake for the answer to little when the last one came at once.
     """
 
-    __slots__ = ("_asked_at", "_fileno", "_is_prompt", "_is_reading", "_is_writing", "_poll", "_socket")
+    __slots__ = ("_asked_at", "_attention", "_fileno", "_is_reading", "_is_writing", "_poll", "_socket")
 
     def __init__(
         self,
@@ -63,8 +63,8 @@ class SocketDriver(Driver):
         self._is_writing = False
         # When something was sent that asks for an answer; 0 when nothing was.
         self._asked_at = 0.0
-        # The last answer came at once.
-        self._is_prompt = False
+        # Of a peer that answers at once.
+        self._attention: Attention | None = None
         self._poll = poll_of(self.loop) if busy_poll else None
 
     def start(self) -> None:
@@ -89,8 +89,7 @@ class SocketDriver(Driver):
     def _on_readable(self) -> None:
         if self._state is State.OPEN:
             if self._asked_at:
-                self._is_prompt = perf_counter() - self._asked_at < PROMPT
-                self._asked_at = 0.0
+                self._learn(perf_counter() - self._asked_at)
             events = self.session.read_socket(self._fileno, self.now())
             if events is not None:
                 self._use(events)
@@ -120,10 +119,18 @@ class SocketDriver(Driver):
             self.is_asking = False
             if self._poll is not None:
                 self._asked_at = perf_counter()
-                if self._is_prompt:
+                if self._attention is not None and self._attention.ask():
                     self._poll.stay_awake(self._asked_at)
         if events is not None:
             self._use(events)
+
+    def _learn(self, seconds: float) -> None:
+        self._asked_at = 0.0
+        if self._attention is None:
+            if seconds < PROMPT:
+                self._attention = Attention(seconds)
+        elif not self._attention.answered(seconds):
+            self._attention = None
 
     def _use(self, events: list[tuple[Any, ...]]) -> None:
         flags, error = 0, None

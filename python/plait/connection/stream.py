@@ -120,7 +120,12 @@ class Stream:
         if self._lookahead:
             return self._take_lookahead(n)
         while (data := self._receive(n)) is None:
-            await self._readable()
+            # `_readable` without a frame of its own: this is where readers spend their time.
+            self._reader = self._driver.loop.create_future()
+            try:
+                await self._reader
+            finally:
+                self._reader = None
         return data
 
     async def readexactly(self, n: int) -> bytes:
@@ -225,8 +230,17 @@ class Stream:
         return self
 
     async def __anext__(self) -> bytes:
-        """The next bytes, in pieces as they come; ends at the peer's end."""
-        if data := await self.read(CHUNK):
+        """The next bytes, in pieces as they come; ends at the peer's end. Raises and cancels as `read`."""
+        # What `read` does, without its frame: thousands of idle streams may wait here.
+        if self._lookahead:
+            return self._take_lookahead(CHUNK)
+        while (data := self._receive(CHUNK)) is None:
+            self._reader = self._driver.loop.create_future()
+            try:
+                await self._reader
+            finally:
+                self._reader = None
+        if data:
             return data
         raise StopAsyncIteration
 

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Coroutine, Sequence
-from functools import partial
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from plait.connection.reasons import StreamCode
-from plait.exceptions import (
-    ConfigError,
-    ConnectionClosedError,
-    LocalProtocolError,
-    RemoteProtocolError,
-    StreamResetError,
-)
+from plait.exceptions import ConfigError, LocalProtocolError
+from plait.host.serving import PEERS_DOING, Serving, code_of
 
 if TYPE_CHECKING:
     from plait.abc import Answer, Handler, Stream
     from plait.types import ProtocolId
 
 __all__ = ["Router"]
-
-logger = logging.getLogger(__name__)
 
 
 class Router:
@@ -121,7 +113,7 @@ class Router:
             self.refused += 1
             stream.reset(StreamCode.RESOURCE_LIMIT)
         else:
-            self._spawn(stream, self._serve(handler, stream))
+            self._spawn(stream, _called(handler, stream))
 
     def stop(self) -> None:
         """Resets every stream that comes from now on."""
@@ -140,7 +132,18 @@ class Router:
         if tasks:
             await asyncio.wait(tasks)
 
+    # From a handler
+
+    def has_ended(self, task: asyncio.Task[Any]) -> None:
+        """Within the last step of the task."""
+        self._tasks.discard(task)
+
     # Getters
+
+    @property
+    def is_closed(self) -> bool:
+        """No handler starts any more."""
+        return self._is_closed
 
     @property
     def protocols(self) -> Sequence[ProtocolId]:
@@ -176,47 +179,33 @@ class Router:
             stream.write_nowait(self._answers[stream.protocol](stream))
         except PEERS_DOING as error:
             self.broken += 1
-            stream.reset(_code_of(error))
+            stream.reset(code_of(error))
             return
         if not stream.close_nowait():
             # The peer gives no credit for as little as this; it has the time that every handler has.
             self._spawn(stream, stream.close())
 
-    def _spawn(self, stream: Stream, serving: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(serving)
+    def _spawn(self, stream: Stream, coroutine: Coroutine[Any, Any, object]) -> None:
+        # With a name of its own a task makes up none.
+        task = asyncio.get_running_loop().create_task(Serving(self, coroutine, stream), name=stream.protocol)
         self._tasks.add(task)
-        task.add_done_callback(partial(self._ended, stream))
-
-    async def _serve(self, handler: Handler, stream: Stream) -> None:
-        try:
-            await handler(stream)
-            await stream.close()
-        except asyncio.CancelledError:
-            # Nobody awaits this task, so the cancellation ends with it.
-            stream.reset(StreamCode.SHUTDOWN if self._is_closed else StreamCode.UNKNOWN)
-        except PEERS_DOING as error:
-            self.broken += 1
-            stream.reset(_code_of(error))
-            logger.debug("%s from %s broke off: %s", stream.protocol, stream.remote_peer, error)
-        except Exception:
-            self.failed += 1
-            stream.reset(StreamCode.HANDLER_FAILED)
-            logger.exception("the handler of %s failed; its stream was reset", stream.protocol)
-        except BaseException:
-            stream.reset(StreamCode.HANDLER_FAILED)
-            raise
-
-    def _ended(self, stream: Stream, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if task.cancelled():
-            # Cancelled before its first step: then nothing of the task ever ran.
-            stream.reset(StreamCode.SHUTDOWN)
 
 
-def _code_of(error: BaseException) -> int:
-    if isinstance(error, RemoteProtocolError):
-        return StreamCode.PROTOCOL_VIOLATION if error.error_code is None else error.error_code
-    return StreamCode.UNKNOWN
+def _called(handler: Handler, stream: Stream) -> Coroutine[Any, Any, object]:
+    """The coroutine of a handler, whatever else a handler gives to be awaited."""
+    try:
+        called = handler(stream)
+    except Exception as error:
+        return _raise(error)
+    return called if isinstance(called, CoroutineType) else _await(called)
+
+
+async def _await(awaitable: Awaitable[object]) -> None:
+    await awaitable
+
+
+async def _raise(error: Exception) -> None:
+    raise error
 
 
 async def _never(stream: Stream) -> None:
@@ -232,8 +221,6 @@ def _check_name(protocol: ProtocolId) -> None:
         )
 
 
-# What a peer can cause at will must not fill the log: counted, and told to those who debug.
-PEERS_DOING = (ConnectionClosedError, StreamResetError, RemoteProtocolError, EOFError)
 # Room for the services of the host (identify, push, ping) and a few streams of an application.
 RESERVED_STREAMS = 16
 # Peers drop names that are longer, see `Limits.protocol_length`.
