@@ -148,7 +148,7 @@ class EventBus:
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         # Weak, so that a loop somebody left with `break` does not collect events for ever.
-        self._subscriptions: weakref.WeakSet[Subscription[Any]] = weakref.WeakSet()
+        self._subscriptions: set[weakref.ref[Subscription[Any]]] = set()
         self._routes: dict[type[Event], bool] = {}
         self._closed = False
 
@@ -170,17 +170,15 @@ class EventBus:
         subscription: Subscription[Any] = Subscription(classes or (Event,), self._capacity)
         if self._closed:
             subscription.close()
-        self._subscriptions.add(subscription)
+        self._subscriptions.add(weakref.ref(subscription, self._forget))
         self._routes.clear()
         return subscription
 
     def wants(self, kind: type[Event]) -> bool:
         """Whether anybody would get events of this class: asked before frequent ones are even made."""
-        if not self._subscriptions:
-            return False
         known = self._routes.get(kind)
         if known is None:
-            known = any(subscription.wants(kind) for subscription in self._subscriptions)
+            known = any(subscription.wants(kind) for subscription in self._present())
             self._routes[kind] = known
         return known
 
@@ -188,15 +186,27 @@ class EventBus:
         """Hands out an event. Never waits and never raises for what a subscriber does."""
         if not self.wants(type(event)):
             return
-        for subscription in tuple(self._subscriptions):
+        is_taken = False
+        for subscription in self._present():
             if subscription.wants(type(event)):
                 subscription.put(event)
+                is_taken = True
+        if not is_taken:
+            # Who wanted them has closed.
+            self._routes.clear()
 
     def close(self) -> None:
         """Ends every subscription once what it has was taken."""
         self._closed = True
-        for subscription in tuple(self._subscriptions):
+        for subscription in self._present():
             subscription.close()
+
+    def _present(self) -> list[Subscription[Any]]:
+        return [each for each in (reference() for reference in self._subscriptions) if each is not None]
+
+    def _forget(self, reference: weakref.ref[Subscription[Any]]) -> None:
+        self._subscriptions.discard(reference)
+        self._routes.clear()
 
 
 class Subscription(Generic[E]):

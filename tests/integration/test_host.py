@@ -571,7 +571,10 @@ async def test_a_connection_full_of_handlers_leaves_room_for_others() -> None:
         connection = await greedy.connect(alice.addresses[0])
         with pytest.raises(StreamResetError) as caught:
             for _ in range(40):
-                await (await connection.open_stream("/forever/1")).write(b"x")
+                # Told at once by who does not wait for the peer's word, and by the first read otherwise.
+                stream = await connection.open_stream("/forever/1")
+                await stream.write(b"x")
+            await stream.read(1)
         assert caught.value.error_code == StreamCode.RESOURCE_LIMIT
         async with modest.open_stream(alice.addresses[0], ECHO) as stream:
             await stream.write(b"served")

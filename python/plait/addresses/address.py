@@ -19,7 +19,7 @@ class Address(Multiaddr):
     and bytes that it took without complaint; a log line must not fail for what a peer sent.
     """
 
-    __slots__ = ("_text", "components", "endpoint")
+    __slots__ = ("_text", "components", "endpoint", "ip")
 
     def __init__(self, addr: str | bytes | Multiaddr, *, registry: Any = REGISTRY) -> None:
         if isinstance(addr, str):
@@ -40,11 +40,15 @@ class Address(Multiaddr):
     def _set(self, registry: Any) -> None:
         self.registry = registry
         self._bytes = to_bytes(self.components)
-        self._text = to_text(self.components)
+        self._text: str | None = None
         # Where sockets connect to; kept by `host_port`, which is asked several times for each dial.
         self.endpoint: object = UNASKED
+        # What it begins with, for filters; likewise.
+        self.ip: object = UNASKED
 
     def __str__(self) -> str:
+        if self._text is None:
+            self._text = to_text(self.components)
         return self._text
 
     def __reduce__(self) -> tuple[type[Address], tuple[bytes]]:

@@ -6,6 +6,7 @@ package takes truncated bytes and unknown forms for valid ones; how values are r
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from plait.addresses.values import Value, value_of
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["UNASKED", "Component", "from_bytes", "from_text", "to_bytes", "to_text"]
 
 
+# There are some forty protocols; what peers make up only empties the cache.
+KNOWN = 128
 # What an address keeps of itself before anybody has asked for it.
 UNASKED = object()
 
@@ -118,15 +121,30 @@ def to_bytes(components: tuple[Component, ...]) -> bytes:
     """The binary form."""
     out = bytearray()
     for name, code, raw, text in components:
-        _append_varint(out, code)
-        if text is not None:
-            value = value_of(_known(name))
-            if value is not None and value.size is None:
-                _append_varint(out, len(raw))
+        out += _prefix(code)
+        if text is not None and _has_length(name):
+            _append_varint(out, len(raw))
         out += raw
     return bytes(out)
 
 
+@lru_cache(maxsize=KNOWN)
+def _prefix(code: int) -> bytes:
+    out = bytearray()
+    _append_varint(out, code)
+    return bytes(out)
+
+
+@lru_cache(maxsize=KNOWN)
+def _has_length(name: str) -> bool:
+    protocol = _protocol(name)
+    if protocol is None:
+        raise InvalidMultiaddrError(f"unknown protocol {name!r}")
+    value = value_of(protocol)
+    return value is not None and value.size is None
+
+
+@lru_cache(maxsize=KNOWN)
 def _protocol(name_or_code: str | int) -> Protocol | None:
     # Loaded on first use; a program that only imports plait has no addresses yet.
     from multiaddr.exceptions import ProtocolNotFoundError
@@ -136,13 +154,6 @@ def _protocol(name_or_code: str | int) -> Protocol | None:
         return REGISTRY.find(name_or_code)
     except ProtocolNotFoundError:
         return None
-
-
-def _known(name: str) -> Protocol:
-    protocol = _protocol(name)
-    if protocol is None:
-        raise InvalidMultiaddrError(f"unknown protocol {name!r}")
-    return protocol
 
 
 def _size(value: Value, data: bytes, position: int) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from plait.addresses.components import UNASKED, Component
-from plait.addresses.parsing import CACHED, address_of, components, join, parse
+from plait.addresses.parsing import address_of, components, join, parse
 from plait.exceptions import InvalidMultiaddrError
 from plait.types import AddressLike
 
@@ -111,25 +111,25 @@ def with_port(address: AddressLike, port: int) -> Multiaddr:
 
 def is_loopback(address: AddressLike) -> bool:
     """Whether it never leaves this machine."""
-    ip = _ip(parse(address))
+    ip = _ip(address)
     return ip is not None and ip.is_loopback
 
 
 def is_unspecified(address: AddressLike) -> bool:
     """Whether it stands for all addresses of a machine, which can be listened on and not dialed."""
-    ip = _ip(parse(address))
+    ip = _ip(address)
     return ip is not None and ip.is_unspecified
 
 
 def is_link_local(address: AddressLike) -> bool:
     """Whether it means something only on one link."""
-    ip = _ip(parse(address))
+    ip = _ip(address)
     return ip is not None and ip.is_link_local
 
 
 def is_public(address: AddressLike) -> bool:
     """Whether anybody on the Internet could reach it, as far as the address tells; names count."""
-    ip = _ip(parse(address))
+    ip = _ip(address)
     if ip is not None:
         return ip.is_global
     return components(address)[0].name in (*NETWORKS, "dnsaddr")
@@ -156,12 +156,18 @@ def _host_components(host: str) -> tuple[Component, ...]:
     return components(f"/ip6zone/{zone}/ip6/{address}" if zone else f"/ip6/{address}")
 
 
-@lru_cache(maxsize=CACHED)
-def _ip(address: Multiaddr) -> IPv4Address | IPv6Address | None:
+def _ip(address: AddressLike) -> IPv4Address | IPv6Address | None:
+    parsed = address_of(address)
+    if parsed.ip is UNASKED:
+        parsed.ip = _ip_of(parsed.components)
+    return cast("IPv4Address | IPv6Address | None", parsed.ip)
+
+
+def _ip_of(parts: tuple[Component, ...]) -> IPv4Address | IPv6Address | None:
     # Loaded on first use; only filters of addresses ask.
     import ipaddress
 
-    for component in components(address)[:2]:
+    for component in parts[:2]:
         if component.name in ("ip4", "ip6"):
             ip = ipaddress.ip_address(component.value)
             return getattr(ip, "ipv4_mapped", None) or ip

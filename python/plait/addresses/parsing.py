@@ -53,7 +53,8 @@ def join(parts: Iterable[Component]) -> Multiaddr:
 
 def address_of(address: AddressLike) -> Address:
     """The same as `parse`, as our own class."""
-    if isinstance(address, _class()):
+    ours = _class()
+    if type(address) is ours or isinstance(address, ours):
         return address
     return _parsed(address if isinstance(address, str | bytes) else bytes(address))
 

@@ -24,11 +24,11 @@ from plait.connection.driver import Driver
 from plait.connection.exchange import Answered, Exchange
 from plait.connection.stream import Stream, reset_by_peer
 from plait.exceptions import ConnectionClosedError, ConnectionLostError, LimitError
-from plait.identity import PeerId
 
 if TYPE_CHECKING:
     from multiaddr import Multiaddr
 
+    from plait.identity import PeerId
     from plait.types import Direction
 
 __all__ = ["Connection", "Locate"]
@@ -86,6 +86,7 @@ class Connection:
         established: Established,
         *,
         local_peer: PeerId,
+        remote_peer: PeerId,
         direction: Direction,
         locate: Locate,
         dialed: Multiaddr | None,
@@ -102,7 +103,7 @@ class Connection:
         self._local_address: Multiaddr | None = None
         self.direction = direction
         self.local_peer = local_peer
-        self.remote_peer = PeerId(established.remote_peer)
+        self.remote_peer = remote_peer
         self.security = established.security
         self.muxer = established.muxer
         self.early_muxer = established.early_muxer

@@ -34,13 +34,15 @@ class Peerstore:
         clock: seconds that only go forward.
     """
 
-    __slots__ = ("_clock", "_limits", "_peers")
+    __slots__ = ("_clock", "_latest", "_limits", "_peers")
 
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
         self._clock = clock
         # In order of last use, so that the first that is not connected is the one to forget.
         self._peers: dict[PeerId, _Known] = {}
+        # The last of them: what a peer says of itself comes in many pieces.
+        self._latest: tuple[PeerId, _Known] | None = None
 
     def add_addresses(
         self, peer: PeerId, addresses: Iterable[AddressLike], *, lifetime: float = LEARNED_LIFETIME
@@ -77,13 +79,15 @@ class Peerstore:
         """Replaces what the peer speaks; names that are too long are left out."""
         longest = self._limits.protocol_length
         # Most peers say the same: one copy of each name serves them all.
-        usable = dict.fromkeys(sys.intern(name) for name in protocols if len(name) <= longest)
+        usable = dict.fromkeys([sys.intern(name) for name in protocols if len(name) <= longest])
         self._touch(peer).protocols = tuple(usable)[: self._limits.protocols_per_peer]
 
     def set_agent(self, peer: PeerId, agent: str | None) -> None:
         """Remembers the peer's software, shortened, and without what could upset a terminal."""
         if agent is not None:
-            agent = "".join(char if char.isprintable() else "\ufffd" for char in agent[:MAX_AGENT])
+            agent = agent[:MAX_AGENT]
+            if not agent.isprintable():
+                agent = "".join(char if char.isprintable() else "\ufffd" for char in agent)
         self._touch(peer).agent = agent
 
     def set_public_key(self, peer: PeerId, key: PublicKey) -> None:
@@ -106,6 +110,7 @@ class Peerstore:
     def remove(self, peer: PeerId) -> None:
         """Forgets all about a peer."""
         self._peers.pop(peer, None)
+        self._latest = None
 
     def remove_address(self, peer: PeerId, address: AddressLike) -> None:
         """Forgets one address, for example because another peer answers there."""
@@ -150,12 +155,16 @@ class Peerstore:
         return len(self._peers)
 
     def _touch(self, peer: PeerId) -> _Known:
+        latest = self._latest
+        if latest is not None and latest[0] is peer:
+            return latest[1]
         known = self._peers.pop(peer, None)
         if known is None:
             known = _Known()
             if len(self._peers) >= self._limits.peers:
                 self._forget_one()
         self._peers[peer] = known
+        self._latest = peer, known
         return known
 
     def _forget_one(self) -> None:

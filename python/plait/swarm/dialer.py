@@ -89,7 +89,9 @@ class Dialer:
             LimitError: the host has all the connections it may have.
             ConfigError: the options name a protocol that the host does not have.
         """
-        candidates = tuple(dict.fromkeys(addresses))
+        candidates = tuple(addresses)
+        if len(candidates) > 1:
+            candidates = tuple(dict.fromkeys(candidates))
         if peer == self._local_peer:
             raise DialRefusedError("this is our own peer id", peer=peer, hint="dial another host")
         if not candidates:
@@ -172,6 +174,25 @@ class Dialer:
     async def _run(
         self, peer: PeerId, candidates: Sequence[Multiaddr], options: DialOptions | None
     ) -> Connection:
+        if len(candidates) == 1 and not _has_name(candidates[0]) and not self._slots.locked():
+            # No time for the whole dial: that of one address is shorter, and nobody waits for a slot.
+            connection, attempts = await self._connect_only(peer, candidates[0], options)
+        else:
+            connection, attempts = await self._race(peer, candidates, options)
+        if connection is None:
+            for attempt in attempts:
+                if isinstance(attempt.error, ConfigError):
+                    # The options are wrong whatever the address.
+                    raise attempt.error
+            raise _failure(peer, attempts)
+        refusal = self._adopt(connection)
+        if refusal is not None:
+            raise refusal
+        return connection
+
+    async def _race(
+        self, peer: PeerId, candidates: Sequence[Multiaddr], options: DialOptions | None
+    ) -> tuple[Connection | None, Sequence[DialAttempt]]:
         race = DialRace(
             self._resolve,
             lambda attempt: self._connect(peer, attempt, options),
@@ -189,40 +210,24 @@ class Dialer:
                 (names if _has_name(address) else addresses).append(address)
         try:
             async with asyncio.timeout(self._timeouts.dial_total):
-                if len(addresses) == 1 and not names:
-                    connection = await self._connect_only(peer, addresses[0], options, race.attempts)
-                else:
-                    connection = await race.run(names, addresses)
+                return await race.run(names, addresses), race.attempts
         except TimeoutError:
             raise DialTimeoutError(
                 f"no connection to {peer} within {self._timeouts.dial_total:g} s",
                 peer=peer,
                 attempts=race.attempts,
             ) from None
-        if connection is None:
-            for attempt in race.attempts:
-                if isinstance(attempt.error, ConfigError):
-                    # The options are wrong whatever the address.
-                    raise attempt.error
-            raise _failure(peer, race.attempts)
-        refusal = self._adopt(connection)
-        if refusal is not None:
-            raise refusal
-        return connection
 
     async def _connect_only(
-        self, peer: PeerId, address: Multiaddr, options: DialOptions | None, attempts: list[DialAttempt]
-    ) -> Connection | None:
+        self, peer: PeerId, address: Multiaddr, options: DialOptions | None
+    ) -> tuple[Connection | None, Sequence[DialAttempt]]:
         """The usual dial: one address, and nothing to race against."""
         attempt = Attempt(address)
+        attempt.stage = "check"
         try:
-            return await self._connect(peer, attempt, options)
-        except asyncio.CancelledError:
-            attempts.append(attempt.failed(TimeoutError("not done when the time for the whole dial was up")))
-            raise
+            return await self._connect(peer, attempt, options), ()
         except Exception as error:
-            attempts.append(attempt.failed(error))
-            return None
+            return None, (attempt.failed(error),)
 
     async def _resolve(self, attempt: Attempt) -> Sequence[Multiaddr]:
         attempt.begin("resolve")

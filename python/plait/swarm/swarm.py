@@ -187,10 +187,12 @@ class Swarm:
             self._peerstore.add_addresses(peer, [address])
         if len(self._connections[peer]) == 1:
             self._peerstore.set_connected(peer, True)
-            self._bus.emit(PeerConnected(peer))
-        self._bus.emit(
-            ConnectionOpened(peer, address, connection.direction, connection.security, connection.muxer)
-        )
+            if self._bus.wants(PeerConnected):
+                self._bus.emit(PeerConnected(peer))
+        if self._bus.wants(ConnectionOpened):
+            self._bus.emit(
+                ConnectionOpened(peer, address, connection.direction, connection.security, connection.muxer)
+            )
         self._on_connection(connection)
         # Last, since it calls back at once for a connection that has ended already.
         connection.add_close_callback(self._forget)
@@ -201,13 +203,15 @@ class Swarm:
         remaining = self._connections[peer]
         remaining.remove(connection)
         self._count -= 1
-        self._bus.emit(
-            ConnectionClosed(peer, connection.remote_address, connection.direction, _error_of(connection))
-        )
+        if self._bus.wants(ConnectionClosed):
+            self._bus.emit(
+                ConnectionClosed(peer, connection.remote_address, connection.direction, _error_of(connection))
+            )
         if not remaining:
             del self._connections[peer]
             self._peerstore.set_connected(peer, False)
-            self._bus.emit(PeerDisconnected(peer))
+            if self._bus.wants(PeerDisconnected):
+                self._bus.emit(PeerDisconnected(peer))
 
     def _on_stream(self, stream: Stream) -> None:
         if self._bus.wants(StreamOpened):

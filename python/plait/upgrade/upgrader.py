@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from plait._core import MemoryBudget, ProtocolSet, Session, SessionConfig
 from plait.connection import BytesDriver, Connection, Driver, Locate, SocketDriver, Stream
 from plait.exceptions import ConfigError
+from plait.identity import PeerId
 from plait.limits import Limits, Timeouts
 from plait.upgrade.options import MUXERS, SECURITY, DialOptions, make_muxers, make_security
 from plait.upgrade.outbound import Outbound
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from plait import abc
     from plait._core import Established
-    from plait.identity import KeyPair, PeerId
+    from plait.identity import KeyPair
     from plait.types import ProtocolId
     from plait.upgrade.private_network import PrivateNetwork
 
@@ -155,7 +156,7 @@ class Upgrader:
             return Session.dial(config, self.protocols, expected, now, contend=contend)
 
         def establish(driver: Driver, agreed: Established) -> Connection:
-            connection = self._connection(driver, agreed, remote_address)
+            connection = self._connection(driver, agreed, remote_address, expected_peer)
             self._spoken.note(connection.remote_peer, offered, agreed.security)
             return connection
 
@@ -196,11 +197,19 @@ class Upgrader:
         self.on_connection(connection)
         return connection
 
-    def _connection(self, driver: Driver, agreed: Established, dialed: Multiaddr | None) -> Connection:
+    def _connection(
+        self,
+        driver: Driver,
+        agreed: Established,
+        dialed: Multiaddr | None,
+        expected_peer: PeerId | None = None,
+    ) -> Connection:
         return Connection(
             driver,
             agreed,
             local_peer=self.local_peer,
+            # The handshake has proven that it is this one.
+            remote_peer=expected_peer or PeerId(agreed.remote_peer),
             direction="inbound" if dialed is None else "outbound",
             locate=self._locate,
             dialed=dialed,
