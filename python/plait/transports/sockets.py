@@ -102,23 +102,23 @@ class Acceptor:
             self._socket.close()
 
     def _accept(self) -> None:
-        for _ in range(ACCEPTED_AT_ONCE):
-            try:
-                accepted, _address = self._socket.accept()
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError as error:
-                if error.errno in EXHAUSTED:
-                    self._wait(error)
-                # Anything else is the end of that one connection, before we had it.
-                return
-            try:
-                accepted.setblocking(False)
-                accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            except OSError:
-                accepted.close()
-            else:
-                self._take(accepted)
+        """One connection; the loop calls again while there are more, after others had their turn."""
+        try:
+            accepted, _address = self._socket.accept()
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                self._wait(error)
+            # Anything else is the end of that one connection, before we had it.
+            return
+        try:
+            accepted.setblocking(False)
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError:
+            accepted.close()
+        else:
+            self._take(accepted)
 
     def _wait(self, error: OSError) -> None:
         """The connections stay with the kernel; asking again at once would only burn the processor."""
@@ -165,8 +165,6 @@ FAMILIES = {
 # Connections the kernel completes while the loop is busy: a tenth of a second of a burst that a
 # core could upgrade.
 BACKLOG = 256
-# Before others of the loop get their turn: each costs a handshake.
-ACCEPTED_AT_ONCE = 16
 # The process or the system has no descriptor or no memory for one more.
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 # Seconds until it may have one again, as asyncio's own servers wait.

@@ -132,7 +132,10 @@ impl fmt::Debug for CipherState {
 }
 
 /// The implementation that all channels use.
+#[cfg(not(feature = "openssl"))]
 type Backend = Ring;
+#[cfg(feature = "openssl")]
+type Backend = super::openssl::OpenSsl;
 
 #[cfg(test)]
 mod tests {
