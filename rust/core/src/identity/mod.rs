@@ -2,11 +2,13 @@
 
 mod base58;
 mod peer_id;
+mod proven;
 mod public_key;
 mod signed;
 mod spki;
 
 pub use peer_id::PeerId;
+pub(crate) use proven::Proven;
 pub use public_key::{KeyType, PublicKey};
 pub use signed::{
     PEER_RECORD_DOMAIN, PEER_RECORD_PAYLOAD_TYPE, open_envelope, open_peer_record, signed_bytes,

@@ -178,7 +178,7 @@ impl Handshake {
             self.awaited = 3;
             return Ok(None);
         }
-        let remote = payload::verify(payload, pattern.remote_static(), self.expected)?;
+        let remote = payload::verify(payload, pattern.remote_static(), self.expected, self.statics.proven())?;
         if self.role == Role::Initiator {
             self.write_message(true)?;
         }

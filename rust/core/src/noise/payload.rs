@@ -3,7 +3,7 @@
 use prost::Message as _;
 
 use super::Error;
-use crate::identity::{PeerId, PublicKey};
+use crate::identity::{PeerId, Proven, PublicKey};
 use crate::messages::{self, NoiseExtensions, NoisePayload};
 
 /// What stands in front of the static key when an identity signs it.
@@ -33,6 +33,7 @@ pub(super) fn verify(
     payload: &[u8],
     static_key: &[u8; 32],
     expected: Option<PeerId>,
+    proven: &Proven,
 ) -> Result<Remote, Error> {
     let payload = NoisePayload::decode(payload)?;
     let missing = |field| messages::Error::MissingField { message: "noise payload", field };
@@ -43,9 +44,14 @@ pub(super) fn verify(
     if let Some(expected) = expected.filter(|expected| *expected != peer) {
         return Err(Error::PeerIdMismatch { expected, actual: peer });
     }
+    let digest = Proven::digest(&[identity_key, static_key, signature]);
+    if proven.has(&digest) {
+        return Ok(Remote { key, peer, muxers: payload.stream_muxers() });
+    }
     let mut signed = [0; SIGNATURE_DOMAIN.len() + 32];
     signed[..SIGNATURE_DOMAIN.len()].copy_from_slice(SIGNATURE_DOMAIN);
     signed[SIGNATURE_DOMAIN.len()..].copy_from_slice(static_key);
     key.verify(&signed, signature).map_err(|_| Error::IdentitySignature)?;
+    proven.add(&digest);
     Ok(Remote { key, peer, muxers: payload.stream_muxers() })
 }

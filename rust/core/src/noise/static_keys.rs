@@ -6,7 +6,7 @@ use prost::Message as _;
 
 use super::payload::SIGNATURE_DOMAIN;
 use crate::curve::Secret;
-use crate::identity::{Error, PublicKey};
+use crate::identity::{Error, Proven, PublicKey};
 use crate::messages::NoisePayload;
 
 /// What all handshakes of one host share, computed once: key pair, identity and signature.
@@ -17,6 +17,8 @@ pub struct StaticKeys {
     public: [u8; 32],
     /// The encoded payload, but for the extensions that may differ by connection.
     payload: Vec<u8>,
+    /// Of static keys of peers.
+    proven: Proven,
 }
 
 impl StaticKeys {
@@ -33,7 +35,7 @@ impl StaticKeys {
             identity_sig: Some(identity_signature),
             extensions: None,
         };
-        Ok(Self { secret, public, payload: payload.encode_to_vec() })
+        Ok(Self { secret, public, payload: payload.encode_to_vec(), proven: Proven::new() })
     }
 
     /// The public half of `secret`.
@@ -52,6 +54,10 @@ impl StaticKeys {
     #[must_use]
     pub const fn public(&self) -> &[u8; 32] {
         &self.public
+    }
+
+    pub(super) const fn proven(&self) -> &Proven {
+        &self.proven
     }
 
     pub(super) fn payload(&self) -> &[u8] {

@@ -7,7 +7,7 @@ use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 use super::xx::{Role, Xx};
 use super::{Error, Handshake, StaticKeys};
-use crate::identity::{self, KeyType, PeerId, PublicKey};
+use crate::identity::{self, KeyType, PeerId, Proven, PublicKey};
 use crate::messages::{self, MAX_NOISE_PAYLOAD, NoisePayload};
 
 /// An identity with the secret of its static key.
@@ -165,6 +165,39 @@ fn signature_over_another_static_key_is_refused() {
         let payload = NoisePayload { identity_sig: Some(signature), ..peer.payload() };
         assert_eq!(verdict(&payload.encode_to_vec(), None), Err(Error::IdentitySignature));
     }
+}
+
+/// What was proven once is not checked again, and proves nothing about anything else.
+#[test]
+fn a_proof_is_of_one_key_and_one_signature() {
+    let (ours, theirs) = (Party::new(1).static_keys(), Party::new(2));
+    let answered = |peer: &Party, payload: &NoisePayload| {
+        let mut handshake = Handshake::initiator(&ours, [3; 32], &[], None).unwrap();
+        let mut responder = Xx::new(Role::Responder, &[], peer.static_keys(), [4; 32]);
+        let mut wire = Vec::new();
+        handshake.transmit(&mut wire);
+        responder.read_message(&mut wire[2..]).unwrap();
+        let mut message = vec![0, 0];
+        responder.write_message(&[&payload.encode_to_vec()], &mut message).unwrap();
+        handshake.receive(&framed(message)).map(|(_, completed)| completed.unwrap().remote_peer)
+    };
+    let honest = theirs.payload();
+    for _ in 0..2 {
+        assert_eq!(answered(&theirs, &honest).ok(), Some(theirs.peer_id()));
+    }
+    let digest = Proven::digest(&[
+        honest.identity_key.as_ref().unwrap(),
+        &StaticKeys::public_of(&theirs.secret),
+        honest.identity_sig.as_ref().unwrap(),
+    ]);
+    assert!(ours.proven().has(&digest));
+    let mut forged = honest.clone();
+    forged.identity_sig.as_mut().unwrap()[5] ^= 1;
+    assert_eq!(answered(&theirs, &forged), Err(Error::IdentitySignature));
+    // Overheard, and said by somebody with another static key.
+    assert_eq!(answered(&Party::new(3), &honest), Err(Error::IdentitySignature));
+    let claimed = NoisePayload { identity_key: Party::new(3).payload().identity_key, ..honest };
+    assert_eq!(answered(&theirs, &claimed), Err(Error::IdentitySignature));
 }
 
 #[test]

@@ -19,7 +19,7 @@ use rustls::{ClientConfig, ServerConfig, SignatureScheme};
 
 use super::verifier::Verifier;
 use super::{Error, SIGNATURE_DOMAIN, self_signed};
-use crate::identity::PublicKey;
+use crate::identity::{Proven, PublicKey};
 
 /// The key pair of a certificate that is still to be made: fresh, on P-256 as everywhere in libp2p,
 /// and unrelated to the identity.
@@ -79,6 +79,8 @@ pub struct Credentials {
     certificate: CertificateDer<'static>,
     resolver: Arc<SingleCertAndKey>,
     provider: Arc<CryptoProvider>,
+    /// Of certificates of peers.
+    proven: Arc<Proven>,
 }
 
 impl Credentials {
@@ -107,6 +109,7 @@ impl Credentials {
             certificate,
             resolver: Arc::new(SingleCertAndKey::from(certified)),
             provider: Arc::new(CryptoProvider { cipher_suites, ..provider::default_provider() }),
+            proven: Arc::new(Proven::new()),
         })
     }
 
@@ -118,6 +121,10 @@ impl Credentials {
 
     pub(super) const fn provider(&self) -> &Arc<CryptoProvider> {
         &self.provider
+    }
+
+    pub(super) const fn proven(&self) -> &Arc<Proven> {
+        &self.proven
     }
 
     /// The side of a dialer. No server name is sent, nothing is resumed, no session is kept.

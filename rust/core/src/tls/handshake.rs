@@ -75,7 +75,7 @@ impl Handshake {
         expected: Option<PeerId>,
         unix_time: u64,
     ) -> Result<Self, Error> {
-        let verifier = Arc::new(Verifier::new(credentials.provider(), expected, unix_time));
+        let verifier = Arc::new(Verifier::new(credentials, expected, unix_time));
         let config = credentials.client_config(&verifier, alpn(muxers)?).map_err(Error::from_rustls)?;
         let name = ServerName::from(NO_NAME);
         let connection =
@@ -93,7 +93,7 @@ impl Handshake {
         expected: Option<PeerId>,
         unix_time: u64,
     ) -> Result<Self, Error> {
-        let verifier = Arc::new(Verifier::new(credentials.provider(), expected, unix_time));
+        let verifier = Arc::new(Verifier::new(credentials, expected, unix_time));
         let (acceptor, credentials) = (Acceptor::default(), Arc::clone(credentials));
         let listening = Listening { acceptor, credentials, alpn: alpn(muxers)? };
         Ok(Self::new(Side::Listening(Box::new(listening)), verifier))

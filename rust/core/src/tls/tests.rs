@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
+use super::certificate::verify;
 use super::record::RECORDS_PER_KEY;
 use super::{CertificateKey, Channel, Credentials, Error, Handshake, OVERHEAD, PREFIX};
-use crate::identity::{KeyType, PublicKey};
+use crate::identity::{KeyType, Proven, PublicKey};
 
 const NOW: u64 = 1_790_000_000;
 
@@ -45,6 +46,29 @@ fn open(channel: &mut Channel, data: &[u8]) -> Vec<u8> {
     };
     channel.receive(&mut data.to_vec(), sink).unwrap();
     delivered
+}
+
+/// What was proven once is not checked again, but for what may change: the time, and who is expected.
+#[test]
+fn a_certificate_that_comes_again_is_judged_again() {
+    let (ours, theirs) = (credentials(), credentials());
+    let der = theirs.certificate();
+    let judge = |der: &[u8], expected, time| {
+        let algorithms = &ours.provider().signature_verification_algorithms;
+        verify(&[der], expected, time, algorithms, ours.proven()).map(|remote| remote.peer)
+    };
+    let peer = judge(der, None, NOW).unwrap();
+    assert!(ours.proven().has(&Proven::digest(&[der])));
+    assert_eq!(judge(der, Some(peer), NOW).unwrap(), peer);
+    assert!(matches!(judge(der, None, NOW - 7200), Err(Error::NotYetValid { .. })));
+    assert!(matches!(judge(der, None, u64::MAX / 2), Err(Error::Expired { .. })));
+    let other = PublicKey::new(KeyType::Ed25519, [1; 32]).unwrap().peer_id();
+    assert_eq!(judge(der, Some(other), NOW), Err(Error::PeerIdMismatch { expected: other, actual: peer }));
+    for at in 0..der.len() {
+        let mut forged = der.to_vec();
+        forged[at] ^= 1;
+        assert!(judge(&forged, None, NOW).is_err(), "byte {at}");
+    }
 }
 
 #[test]

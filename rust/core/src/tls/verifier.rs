@@ -11,12 +11,14 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, PeerInc
 
 use super::Error;
 use super::certificate::{self, Remote};
-use crate::identity::PeerId;
+use super::credentials::Credentials;
+use crate::identity::{PeerId, Proven};
 
 /// Judges the peer of one handshake, keeps the verdict, and is the only clock that rustls sees.
 #[derive(Debug)]
 pub(super) struct Verifier {
     provider: Arc<CryptoProvider>,
+    proven: Arc<Proven>,
     expected: Option<PeerId>,
     unix_time: u64,
     /// rustls calls through a shared reference and has no room for our errors.
@@ -24,8 +26,9 @@ pub(super) struct Verifier {
 }
 
 impl Verifier {
-    pub(super) fn new(provider: &Arc<CryptoProvider>, expected: Option<PeerId>, unix_time: u64) -> Self {
-        Self { provider: Arc::clone(provider), expected, unix_time, verdict: OnceLock::new() }
+    pub(super) fn new(credentials: &Credentials, expected: Option<PeerId>, unix_time: u64) -> Self {
+        let (provider, proven) = (Arc::clone(credentials.provider()), Arc::clone(credentials.proven()));
+        Self { provider, proven, expected, unix_time, verdict: OnceLock::new() }
     }
 
     /// What came of the peer's certificate; `None` while none has arrived.
@@ -41,9 +44,9 @@ impl Verifier {
         let chain: Vec<&[u8]> =
             std::iter::once(certificate).chain(others).map(|certificate| certificate.as_ref()).collect();
         let algorithms = &self.provider.signature_verification_algorithms;
-        let verdict = self
-            .verdict
-            .get_or_init(|| certificate::verify(&chain, self.expected, self.unix_time, algorithms));
+        let verdict = self.verdict.get_or_init(|| {
+            certificate::verify(&chain, self.expected, self.unix_time, algorithms, &self.proven)
+        });
         match verdict {
             Ok(_) => Ok(()),
             Err(error) => Err(rustls::Error::InvalidCertificate(certificate_error(error))),
