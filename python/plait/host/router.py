@@ -188,7 +188,9 @@ class Router:
     def _spawn(self, stream: Stream, coroutine: Coroutine[Any, Any, object]) -> None:
         # With a name of its own a task makes up none.
         task = asyncio.get_running_loop().create_task(Serving(self, coroutine, stream), name=stream.protocol)
-        self._tasks.add(task)
+        # A loop with an eager task factory has run its first step by now.
+        if not task.done():
+            self._tasks.add(task)
 
 
 def _called(handler: Handler, stream: Stream) -> Coroutine[Any, Any, object]:
