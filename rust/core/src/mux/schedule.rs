@@ -4,66 +4,131 @@ use std::collections::VecDeque;
 
 use super::StreamId;
 
-/// The streams that have something to send, each with a turn of equally many bytes: deficit round
-/// robin. Only the stream at the front can be in the middle of its turn, so one counter does for
-/// all of them.
+/// The streams that have something to send: deficit round robin, in two rows.
+///
+/// Those that always have more stand in the row of `waiting` and have turns of equally many bytes. Who had
+/// nothing to send until now stands in `fresh` and goes first, for one short turn: a ping or a small
+/// request need not wait until each transfer beside it had its turn. That is a privilege only once for
+/// all turns of the others, so nobody can hold them up with it.
+///
+/// Only the stream at the front of a row can be in the middle of its turn, so one counter for each does.
 #[derive(Debug)]
 pub(super) struct Schedule {
-    streams: VecDeque<StreamId>,
-    turn: usize,
-    turn_left: usize,
+    fresh: VecDeque<StreamId>,
+    fresh_left: usize,
+    waiting: VecDeque<StreamId>,
+    waiting_left: usize,
+    /// How many turns of those that wait are over.
+    turns: u32,
+    /// The data of one frame.
+    piece: usize,
 }
+
+/// When a stream was fresh the last time, in turns of those that wait.
+pub(super) type LastFresh = Option<u32>;
 
 impl Schedule {
     /// `header` is what a frame takes besides its data, in bytes.
     pub(super) const fn new(header: usize) -> Self {
-        let turn = FRAME - header;
-        Self { streams: VecDeque::new(), turn, turn_left: turn }
+        let piece = FRAME - header;
+        Self {
+            fresh: VecDeque::new(),
+            fresh_left: piece,
+            waiting: VecDeque::new(),
+            waiting_left: piece * LONG_TURN,
+            turns: 0,
+            piece,
+        }
     }
 
-    /// Adds a stream that is not in it, at the end.
-    pub(super) fn push(&mut self, id: StreamId) {
-        self.streams.push_back(id);
+    /// Adds a stream that is not in it. `last` is the stream's to keep.
+    pub(super) fn push(&mut self, id: StreamId, last: &mut LastFresh) {
+        let passed = last.map_or(usize::MAX, |last| self.turns.wrapping_sub(last) as usize);
+        if passed >= self.waiting.len() {
+            *last = Some(self.turns);
+            self.fresh.push_back(id);
+        } else {
+            self.waiting.push_back(id);
+        }
     }
 
     /// The stream whose turn it is.
     pub(super) fn front(&self) -> Option<StreamId> {
-        self.streams.front().copied()
+        self.fresh.front().or_else(|| self.waiting.front()).copied()
     }
 
-    /// How many bytes the stream at the front may still send in this turn; no bound when nobody
-    /// else waits.
+    /// How many bytes the stream at the front may send now, in one frame; no bound when nobody else waits.
     pub(super) fn turn_left(&self) -> usize {
-        if self.streams.len() == 1 { usize::MAX } else { self.turn_left }
+        if self.len() == 1 {
+            usize::MAX
+        } else if self.fresh.is_empty() {
+            self.waiting_left.min(self.piece)
+        } else {
+            self.fresh_left
+        }
     }
 
     /// The stream at the front has sent `count` bytes and has more: if its turn is over it goes to
-    /// the end.
+    /// the end of those that wait.
     pub(super) fn spend(&mut self, count: usize) {
-        self.turn_left = self.turn_left.saturating_sub(count);
-        if self.turn_left < SMALLEST_PIECE {
-            self.streams.rotate_left(1);
-            self.turn_left = self.turn;
+        if let Some(front) = self.fresh.front().copied() {
+            self.fresh_left = self.fresh_left.saturating_sub(count);
+            if self.fresh_left < SMALLEST_PIECE {
+                self.fresh.pop_front();
+                self.fresh_left = self.piece;
+                self.waiting.push_back(front);
+            }
+        } else {
+            self.waiting_left = self.waiting_left.saturating_sub(count);
+            if self.waiting_left < SMALLEST_PIECE {
+                self.waiting.rotate_left(1);
+                self.end_turn();
+            }
         }
     }
 
     /// The stream at the front has nothing more to send.
     pub(super) fn pop(&mut self) {
-        self.streams.pop_front();
-        self.turn_left = self.turn;
+        if self.fresh.pop_front().is_some() {
+            self.fresh_left = self.piece;
+        } else {
+            self.waiting.pop_front();
+            self.end_turn();
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.streams.is_empty()
+        self.fresh.is_empty() && self.waiting.is_empty()
     }
 
     pub(super) fn shrink(&mut self) {
-        self.streams.shrink_to(SPARE_PLACES);
+        self.fresh.shrink_to(SPARE_PLACES);
+        self.waiting.shrink_to(SPARE_PLACES);
+    }
+
+    fn len(&self) -> usize {
+        self.fresh.len() + self.waiting.len()
+    }
+
+    fn end_turn(&mut self) {
+        self.turns = self.turns.wrapping_add(1);
+        let frames = match self.waiting.len() {
+            count if count <= FEW => LONG_TURN,
+            count if count <= MANY => LONG_TURN / 2,
+            _ => 1,
+        };
+        self.waiting_left = self.piece * frames;
     }
 }
 
-/// What one stream sends before the next one has its turn, in bytes with the header: a whole number
-/// of them fills a record of 16, 32 or 48 KiB.
+/// Frames of one turn: whoever reads at the far end is woken for each turn, so long ones cost less there.
+/// With more streams they become shorter, so that nobody waits longer than some 20 to 40 MB take.
+const LONG_TURN: usize = 4;
+const FEW: usize = 256;
+const MANY: usize = 1024;
+
+/// What one stream sends in one frame while others wait, in bytes with the header: a whole number of
+/// them fills a record of 16, 32 or 48 KiB.
 const FRAME: usize = 16 << 10;
 
 /// Data is not cut into pieces smaller than this only because a record or a turn ends: the
@@ -78,42 +143,131 @@ mod tests {
     use super::*;
 
     const HEADER: usize = 12;
-    const TURN: usize = FRAME - HEADER;
+    const PIECE: usize = FRAME - HEADER;
 
     fn id(number: u64) -> StreamId {
         StreamId::from_u64(number)
     }
 
+    /// Streams 1 to `count`, all of which have used up their short turn.
+    fn busy(count: u64) -> Schedule {
+        let mut schedule = Schedule::new(HEADER);
+        for number in 1..=count {
+            schedule.push(id(number), &mut None);
+        }
+        for _ in 0..count {
+            schedule.spend(PIECE);
+        }
+        assert_eq!(schedule.front(), Some(id(1)));
+        schedule
+    }
+
     #[test]
     fn a_turn_may_be_spent_in_pieces() {
         let mut schedule = Schedule::new(HEADER);
-        schedule.push(id(1));
+        schedule.push(id(1), &mut None);
         assert_eq!(schedule.turn_left(), usize::MAX);
-        schedule.push(id(2));
-        assert_eq!(schedule.turn_left(), TURN);
-        schedule.spend(TURN - 1000);
+        schedule.push(id(2), &mut None);
+        assert_eq!(schedule.turn_left(), PIECE);
+        schedule.spend(PIECE - 1000);
         assert_eq!((schedule.front(), schedule.turn_left()), (Some(id(1)), 1000));
         schedule.spend(1000);
-        assert_eq!((schedule.front(), schedule.turn_left()), (Some(id(2)), TURN));
+        assert_eq!((schedule.front(), schedule.turn_left()), (Some(id(2)), PIECE));
+    }
+
+    #[test]
+    fn those_that_always_have_more_have_long_turns_of_several_frames() {
+        let mut schedule = busy(3);
+        for stream in [1, 2, 3, 1] {
+            for _ in 0..LONG_TURN {
+                assert_eq!((schedule.front(), schedule.turn_left()), (Some(id(stream)), PIECE));
+                schedule.spend(PIECE);
+            }
+        }
+    }
+
+    #[test]
+    fn turns_are_shorter_the_more_streams_there_are() {
+        for (count, frames) in [(FEW, LONG_TURN), (FEW + 1, LONG_TURN / 2), (MANY + 1, 1)] {
+            let mut schedule = busy(count as u64 + 1);
+            schedule.pop();
+            let first = schedule.front();
+            for _ in 0..frames {
+                assert_eq!(schedule.front(), first, "{count}");
+                schedule.spend(PIECE);
+            }
+            assert_ne!(schedule.front(), first, "{count}");
+        }
+    }
+
+    #[test]
+    fn who_had_nothing_to_send_goes_first_and_interrupts_no_turn() {
+        let mut schedule = busy(2);
+        schedule.spend(PIECE);
+        let mut last = None;
+        schedule.push(id(9), &mut last);
+        assert_eq!((schedule.front(), schedule.turn_left()), (Some(id(9)), PIECE));
+        schedule.spend(100);
+        schedule.pop();
+        assert_eq!(schedule.front(), Some(id(1)));
+        for _ in 1..LONG_TURN {
+            schedule.spend(PIECE);
+        }
+        assert_eq!(schedule.front(), Some(id(2)));
+        assert_eq!(last, Some(0));
+    }
+
+    #[test]
+    fn who_was_fresh_waits_until_everybody_else_had_a_turn() {
+        let mut schedule = busy(3);
+        let mut last = None;
+        schedule.push(id(9), &mut last);
+        schedule.pop();
+        for turns in 0..3 {
+            // It comes back at once, and has to stand with the others.
+            schedule.push(id(9), &mut last);
+            assert_ne!(schedule.front(), Some(id(9)), "{turns}");
+            schedule.waiting.pop_back();
+            for _ in 0..LONG_TURN {
+                schedule.spend(PIECE);
+            }
+        }
+        schedule.push(id(9), &mut last);
+        assert_eq!(schedule.front(), Some(id(9)));
     }
 
     #[test]
     fn the_next_stream_has_a_whole_turn_when_one_leaves() {
-        let mut schedule = Schedule::new(HEADER);
-        for number in 1..=3 {
-            schedule.push(id(number));
-        }
+        let mut schedule = busy(3);
         schedule.spend(10_000);
         schedule.pop();
-        assert_eq!((schedule.front(), schedule.turn_left()), (Some(id(2)), TURN));
+        assert_eq!(schedule.front(), Some(id(2)));
+        for _ in 0..LONG_TURN {
+            assert_eq!((schedule.front(), schedule.turn_left()), (Some(id(2)), PIECE));
+            schedule.spend(PIECE);
+        }
+        assert_eq!(schedule.front(), Some(id(3)));
     }
 
     #[test]
     fn a_rest_too_small_for_a_frame_ends_the_turn() {
-        let mut schedule = Schedule::new(HEADER);
-        schedule.push(id(1));
-        schedule.push(id(2));
-        schedule.spend(TURN - SMALLEST_PIECE + 1);
+        let mut schedule = busy(2);
+        schedule.spend(LONG_TURN * PIECE - SMALLEST_PIECE + 1);
         assert_eq!(schedule.front(), Some(id(2)));
+    }
+
+    #[test]
+    fn the_count_of_turns_goes_around() {
+        let mut schedule = busy(2);
+        schedule.turns = u32::MAX;
+        let mut last = None;
+        schedule.push(id(9), &mut last);
+        schedule.pop();
+        for _ in 0..2 * LONG_TURN {
+            schedule.spend(PIECE);
+        }
+        assert_eq!(schedule.turns, 1);
+        schedule.push(id(9), &mut last);
+        assert_eq!(schedule.front(), Some(id(9)));
     }
 }

@@ -142,7 +142,7 @@ impl Foreign {
     pub(super) fn enqueue(&mut self, id: StreamId) {
         let Some(stream) = self.streams.get_mut(id) else { return };
         if stream.has_output() && !std::mem::replace(&mut stream.is_scheduled, true) {
-            self.schedule.push(id);
+            self.schedule.push(id, &mut stream.last_fresh);
         }
     }
 

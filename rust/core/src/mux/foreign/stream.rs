@@ -1,6 +1,7 @@
 //! One stream.
 
 use crate::buffer::ByteQueue;
+use crate::mux::schedule::LastFresh;
 use crate::mux::state::State;
 use crate::mux::table::Named;
 use crate::mux::{Available, StreamError, StreamId};
@@ -40,6 +41,8 @@ pub(super) struct Stream {
     pub(super) is_starved: bool,
     /// The application has forgotten it.
     pub(super) is_released: bool,
+    /// When it last went first in the schedule.
+    pub(super) last_fresh: LastFresh,
     /// It has a place in the schedule.
     pub(super) is_scheduled: bool,
     /// It is counted among those that stop the reading.
@@ -66,6 +69,7 @@ impl Stream {
             is_write_blocked: false,
             is_starved: false,
             is_released: false,
+            last_fresh: None,
             is_scheduled: false,
             is_full: false,
         }

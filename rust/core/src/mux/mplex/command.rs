@@ -150,7 +150,7 @@ impl Mplex {
     fn schedule(&mut self, id: StreamId) {
         let Some(stream) = self.streams.get_mut(id) else { return };
         if stream.has_output() && !std::mem::replace(&mut stream.is_scheduled, true) {
-            self.schedule.push(id);
+            self.schedule.push(id, &mut stream.last_fresh);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::frame::WireId;
 use crate::buffer::ByteQueue;
+use crate::mux::schedule::LastFresh;
 use crate::mux::state::State;
 use crate::mux::table::Named;
 use crate::mux::{Available, StreamError, StreamId};
@@ -35,6 +36,8 @@ pub(super) struct Stream {
     pub(super) is_write_blocked: bool,
     /// The application has forgotten it.
     pub(super) is_released: bool,
+    /// When it last went first in the schedule.
+    pub(super) last_fresh: LastFresh,
     /// It has a place in the schedule.
     pub(super) is_scheduled: bool,
     /// It is counted among those that stop the reading.
@@ -59,6 +62,7 @@ impl Stream {
             close_owed: false,
             is_write_blocked: false,
             is_released: false,
+            last_fresh: None,
             is_scheduled: false,
             is_full: false,
             is_watched: false,

@@ -162,7 +162,7 @@ impl Yamux {
         let Some(stream) = self.streams.get_mut(id) else { return };
         let has_data = stream.state.can_send() && stream.sendable() > 0;
         if (has_data || stream.is_fin_due()) && !std::mem::replace(&mut stream.is_scheduled, true) {
-            self.schedule.push(id);
+            self.schedule.push(id, &mut stream.last_fresh);
         }
     }
 

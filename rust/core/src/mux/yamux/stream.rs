@@ -3,6 +3,7 @@
 use super::frame::{ACK, SYN};
 use super::handshake::Handshake;
 use crate::buffer::ByteQueue;
+use crate::mux::schedule::LastFresh;
 use crate::mux::state::State;
 use crate::mux::table::Named;
 use crate::mux::window::{ReceiveWindow, SendWindow};
@@ -42,6 +43,8 @@ pub(super) struct Stream {
     pub(super) is_write_blocked: bool,
     /// The application has forgotten it.
     pub(super) is_released: bool,
+    /// When it last went first in the schedule.
+    pub(super) last_fresh: LastFresh,
     /// It has a place in the schedule.
     pub(super) is_scheduled: bool,
     /// It has a place among the announcements.
@@ -77,6 +80,7 @@ impl Stream {
             is_write_blocked: false,
             is_released: false,
             last_sent: now,
+            last_fresh: None,
             is_scheduled: false,
             is_announced: false,
         }
