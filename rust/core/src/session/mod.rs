@@ -61,12 +61,18 @@ enum Layer {
 ///
 /// ```text
 /// Upgrading --established--> Open --close--> Flushing --all sent--> Leaving --eof, deadline--> Over
-///     |                       |                 |                      ^
-///     +---- close, eof, deadline, violation, go-away: -----------------+------------------> Over
+///     |  |                    |^                |                      ^
+///     |  +-> Guessing --------++                |                      |
+///     +---------+---- close, eof, deadline, violation, go-away: -------+------------------> Over
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Life {
     Upgrading {
+        deadline: Instant,
+    },
+    /// Open for us. The peer has not agreed to the only muxer that we had to propose, so the deadline of the
+    /// upgrade still holds.
+    Guessing {
         deadline: Instant,
     },
     Open,
@@ -187,8 +193,7 @@ impl Session {
             (_, Layer::Clear(_)) if self.veil.as_ref().is_some_and(|veil| veil.is_silent()) => {
                 Reason::OtherNetwork
             }
-            (_, Layer::Clear(upgrade)) => upgrade.at_eof(),
-            (_, Layer::Sealed(sealed)) => sealed.at_eof(),
+            _ => self.at_eof(),
         };
         self.end(reason, events);
     }
@@ -197,8 +202,8 @@ impl Session {
     pub fn handle_timeout(&mut self, now: Instant, events: &mut Vec<Event>) {
         match self.life {
             Life::Over => return,
-            Life::Upgrading { deadline } if deadline <= now => {
-                return self.end(Reason::UpgradeTimeout(self.stage()), events);
+            Life::Upgrading { deadline } | Life::Guessing { deadline } if deadline <= now => {
+                return self.end(self.at_deadline(), events);
             }
             Life::Flushing { code, deadline } | Life::Leaving { code, deadline } if deadline <= now => {
                 if let Layer::Sealed(sealed) = &mut self.layer {
@@ -229,7 +234,7 @@ impl Session {
     pub fn open_stream(&mut self, protocols: Vec<String>, now: Instant) -> Result<Option<StreamId>, Error> {
         match self.life {
             Life::Upgrading { .. } => return Err(Error::NotEstablished),
-            Life::Open => {}
+            Life::Guessing { .. } | Life::Open => {}
             Life::Flushing { .. } | Life::Leaving { .. } | Life::Over => return Err(Error::Closed),
         }
         let wait = self.config.negotiate_timeout;
@@ -313,7 +318,9 @@ impl Session {
     pub fn close(&mut self, code: u32, now: Instant, events: &mut Vec<Event>) {
         match self.life {
             Life::Upgrading { .. } => self.end(Reason::Local { code }, events),
-            Life::Open => self.life = Life::Flushing { code, deadline: now + self.config.close_timeout },
+            Life::Guessing { .. } | Life::Open => {
+                self.life = Life::Flushing { code, deadline: now + self.config.close_timeout };
+            }
             Life::Flushing { .. } | Life::Leaving { .. } | Life::Over => {}
         }
     }
@@ -396,6 +403,7 @@ impl Session {
         let own = match self.life {
             Life::Over => return None,
             Life::Upgrading { deadline }
+            | Life::Guessing { deadline }
             | Life::Flushing { deadline, .. }
             | Life::Leaving { deadline, .. } => Some(deadline),
             Life::Open => None,
@@ -462,9 +470,16 @@ impl Session {
     /// After the muxer saw bytes or time: its events, then the end if there was one.
     fn settle(&mut self, received: Result<(), Reason>, now: Instant, events: &mut Vec<Event>) {
         let Layer::Sealed(sealed) = &mut self.layer else { return };
-        if sealed.announce(self.round_trips, events) && matches!(self.life, Life::Upgrading { .. }) {
-            self.life = Life::Open;
-        }
+        self.life = match self.life {
+            Life::Upgrading { deadline } if sealed.announce(self.round_trips, events) => {
+                if sealed.has_agreed() { Life::Open } else { Life::Guessing { deadline } }
+            }
+            Life::Guessing { .. } if sealed.has_agreed() => {
+                events.push(Event::MuxerAgreed);
+                Life::Open
+            }
+            other => other,
+        };
         let ended = sealed.dispatch(&self.protocols, now, events);
         let failed = sealed.failure();
         if let Some(reason) = received.err().or(ended).or(failed) {
@@ -476,6 +491,22 @@ impl Session {
         if self.life != Life::Over {
             self.life = Life::Over;
             events.push(Event::Closed(reason));
+        }
+    }
+
+    fn at_eof(&self) -> Reason {
+        match &self.layer {
+            Layer::Clear(upgrade) => upgrade.at_eof(),
+            Layer::Sealed(sealed) => sealed.at_eof(),
+        }
+    }
+
+    /// What the end of the upgrade's time means: a dialer that was refused everything may leave without a
+    /// word, or stay without one.
+    fn at_deadline(&self) -> Reason {
+        match self.at_eof() {
+            refused @ Reason::NothingInCommon { .. } => refused,
+            _ => Reason::UpgradeTimeout(self.stage()),
         }
     }
 
