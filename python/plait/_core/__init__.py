@@ -9,6 +9,7 @@ May look at: exceptions, types.
 from plait._core._rust import (
     CLOSED,
     ESTABLISHED,
+    MUXER_AGREED,
     OPEN_CREDIT,
     PING_RTT,
     READABLE,
@@ -54,6 +55,7 @@ from plait._core._rust import (
 __all__ = [
     "CLOSED",
     "ESTABLISHED",
+    "MUXER_AGREED",
     "OPEN_CREDIT",
     "PING_RTT",
     "READABLE",

@@ -22,6 +22,7 @@ WRITABLE: int  # (kind, stream id): `write` takes bytes again
 STREAM_RESET: int  # (kind, stream id, error code): by the peer, or by us over a limit
 OPEN_CREDIT: int  # (kind,): `open_stream` can succeed again
 PING_RTT: int  # (kind, seconds)
+MUXER_AGREED: int  # (kind,): the peer agreed to the muxer that `ESTABLISHED` had only proposed
 CLOSED: int  # (kind, exception): nothing more will come; what is left to transmit should be sent
 
 # The last tuple of a call on a bare socket: (kind, flags, deadline or None, OSError or None). The deadline is
@@ -92,6 +93,9 @@ class Established:
     @property
     def early_muxer(self) -> bool:
         """The muxer came inside the handshake."""
+    @property
+    def muxer_agreed(self) -> bool:
+        """The peer has agreed to the muxer; else `MUXER_AGREED` or `CLOSED` follows."""
     @property
     def round_trips(self) -> int:
         """Of the upgrade, as this side waited for them."""
