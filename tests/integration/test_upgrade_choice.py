@@ -296,6 +296,40 @@ async def test_a_member_finds_out_that_a_listener_is_none():
         assert (alice.connections, bob.connections) == ((), ())
 
 
+async def test_a_member_finds_out_at_once_that_a_listener_speaks_in_the_clear():
+    heard = bytearray()
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # The header and no more: what it hears is no header, so it waits for the rest of it.
+        writer.write(b"\x13/multistream/1.0.0\n")
+        heard.extend(await reader.read())
+        writer.close()
+        await writer.wait_closed()
+
+    async with pair({"private_network": NETWORKS[0]}, {}) as (alice, bob):
+        async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            with pytest.raises(DialError) as caught:
+                # Before any deadline of ours.
+                async with asyncio.timeout(Timeouts().upgrade / 2):
+                    await alice.connect(f"/ip4/127.0.0.1/tcp/{port}/p2p/{bob.peer_id}")
+            (attempt,) = caught.value.attempts
+            assert isinstance(attempt.error, PrivateNetworkError)
+        assert b"multistream" not in heard
+
+
+async def test_a_listener_tells_a_stranger_nothing_and_does_not_wait_for_more_of_it():
+    async with pair({}, {"private_network": NETWORKS[0]}) as (_, bob):
+        port = int(str(split_peer(bob.addresses[1])[0]).rpartition("/")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        async with asyncio.timeout(Timeouts().upgrade / 2):
+            writer.write(b"\x13/multistream/1.0.0\n")
+            assert len(await reader.read()) == 24
+        assert bob.stats()["upgrades_failed"] == 1
+        writer.close()
+        await writer.wait_closed()
+
+
 async def test_a_stranger_gets_no_connection_and_learns_nothing():
     settings = {"private_network": NETWORKS[0], "timeouts": Timeouts(upgrade=0.5)}
     async with pair({"timeouts": Timeouts(upgrade=0.5)}, settings) as (alice, bob):

@@ -145,8 +145,8 @@ pub enum Reason {
         /// What was wrong with them.
         error: multistream::Error,
     },
-    /// In a private network, the peer's first bytes were noise, or it ended without any: it has another key,
-    /// or none.
+    /// In a private network, the peer greeted in the clear, its first bytes were noise, or it ended without any:
+    /// it has another key, or none.
     OtherNetwork,
     /// The handshake failed, a wrong peer included.
     Handshake(secure::Error),

@@ -15,7 +15,9 @@
 //! after which streams still give what they had received.
 
 mod config;
+mod error;
 mod event;
+mod life;
 mod negotiation;
 mod sealed;
 mod selection;
@@ -25,14 +27,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use config::{Config, Opening};
+pub use error::Error;
 pub use event::{Established, Event, Reason, Refusal, Stage};
 
 use crate::identity::PeerId;
 use crate::multistream::{self, Dialer, ProtocolSet};
-use crate::mux::{self, Available, Stats, StreamError, StreamId};
+use crate::mux::{Available, Stats, StreamId};
 use crate::pnet::Veil;
 use crate::secure::Fresh;
 use crate::time::Instant;
+use life::Life;
 use sealed::Sealed;
 use upgrade::Upgrade;
 
@@ -55,61 +59,6 @@ pub struct Session {
 enum Layer {
     Clear(Box<Upgrade>),
     Sealed(Box<Sealed>),
-}
-
-/// How far the connection is from its end. One way only.
-///
-/// ```text
-/// Upgrading --established--> Open --close--> Flushing --all sent--> Leaving --eof, deadline--> Over
-///     |  |                    |^                |                      ^
-///     |  +-> Guessing --------++                |                      |
-///     +---------+---- close, eof, deadline, violation, go-away: -------+------------------> Over
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Life {
-    Upgrading {
-        deadline: Instant,
-    },
-    /// Open for us. The peer has not agreed to the only muxer that we had to propose, so the deadline of the
-    /// upgrade still holds.
-    Guessing {
-        deadline: Instant,
-    },
-    Open,
-    /// We said close; what streams have queued still goes out.
-    Flushing {
-        code: u32,
-        deadline: Instant,
-    },
-    /// Our go-away is queued or sent; the peer's end is awaited.
-    Leaving {
-        code: u32,
-        deadline: Instant,
-    },
-    Over,
-}
-
-/// Why a command failed. Never the peer's bytes: those end the session instead.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The session is closing or over.
-    #[error("the connection is closed")]
-    Closed,
-    /// The upgrade is not finished.
-    #[error("the connection is not established")]
-    NotEstablished,
-    /// The upgrade cannot begin: no protocols, or no first message.
-    #[error("the upgrade cannot begin: {0:?}")]
-    Upgrade(Reason),
-    /// The protocols cannot be proposed.
-    #[error(transparent)]
-    Protocols(#[from] multistream::InvalidProtocol),
-    /// The muxer refused to open a stream.
-    #[error(transparent)]
-    Mux(#[from] mux::Error),
-    /// The stream is reset, closed or unknown.
-    #[error(transparent)]
-    Stream(#[from] StreamError),
 }
 
 impl Session {
@@ -157,6 +106,9 @@ impl Session {
         }
         if let Some(veil) = &mut self.veil {
             data = veil.uncover(data);
+            if veil.is_greeted_in_clear() {
+                return self.end(Reason::OtherNetwork, events);
+            }
         }
         if let Layer::Clear(upgrade) = &mut self.layer {
             match upgrade.receive(data) {
