@@ -12,7 +12,14 @@ import pytest
 
 import plait
 from plait.addresses import split_peer
-from plait.exceptions import ConfigError, DialError, NegotiationError, PrivateNetworkError
+from plait.exceptions import (
+    ConfigError,
+    ConnectionLostError,
+    DialError,
+    NegotiationError,
+    PrivateNetworkError,
+    StreamResetError,
+)
 from plait.host import HostConfig
 from plait.limits import Timeouts
 from plait.testing import no_leaks
@@ -175,29 +182,83 @@ async def test_plaintext_warns_once_and_is_good_for_measuring():
             (MPLEX,),
             "muxer negotiation",
         ),
+        # ALPN always has room for "later": the muxer is refused over the channel.
+        ({"security": [TLS], "muxers": [MPLEX]}, {"security": [TLS]}, (MPLEX,), "muxer negotiation"),
+        (
+            {"security": [TLS, NOISE], "muxers": [MPLEX]},
+            {"muxers": [YAMUX]},
+            (MPLEX,),
+            "muxer negotiation",
+        ),
     ],
 )
-async def test_nothing_in_common_is_said_here_and_counted_there(near, far, offered, stage):
+@pytest.mark.parametrize("address", [0, 1], ids=["memory", "tcp"])
+async def test_nothing_in_common_is_said_here_and_counted_there(near, far, offered, stage, address, caplog):
+    caplog.set_level("DEBUG", "plait")
     async with pair(near, far) as (alice, bob):
-        error = await reason(alice, bob)
+        error = await reason(alice, bob, address)
         assert isinstance(error, NegotiationError)
         assert (tuple(error.offered), error.stage) == (offered, stage)
         assert all(name in str(error) for name in offered)
         while bob.stats()["upgrades_failed"] == 0:
             await asyncio.sleep(0.01)
         assert (bob.stats()["upgrades_failed"], alice.connections, bob.connections) == (1, (), ())
+        (said,) = [str(each.args[0]) for each in caplog.records if "inbound upgrade failed" in each.msg]
+        assert "the peer accepts none of" in said
 
 
-async def test_a_muxer_that_tls_leaves_to_the_channel_is_refused_after_the_connection_is_there():
-    # ALPN always has room for "later", so a dialer with one muxer goes on without waiting for the answer.
-    async with pair({"security": [TLS], "muxers": [MPLEX]}, {}) as (alice, bob):
-        connection = await alice.connect(bob.addresses[0])
-        await connection.wait_closed()
-        assert connection.reason is not None
-        error = connection.reason.__cause__
+async def test_a_connection_that_is_there_has_to_have_its_muxer_too():
+    async with pair({"security": [TLS], "muxers": [MPLEX]}, {"security": [TLS]}) as (alice, bob):
+        opened = asyncio.create_task(alice.open_stream(bob.addresses[0], "/echo/1").__aenter__())
+        while not alice.connections:
+            await asyncio.sleep(0)
+        # Alice uses it already, and waits for the answer.
+        assert not alice.connections[0].has_agreed
+        assert isinstance(await reason(alice, bob), NegotiationError)
+        with pytest.raises(DialError):
+            await opened
+        assert (alice.connections, bob.connections) == ((), ())
+
+
+@pytest.mark.parametrize("address", [0, 1], ids=["memory", "tcp"])
+@pytest.mark.parametrize("lazy", [False, True])
+async def test_a_stream_over_a_muxer_that_is_refused_has_the_same_error(address, lazy):
+    async with pair({"security": [TLS], "muxers": [MPLEX]}, {"security": [TLS]}) as (alice, bob):
+        # The stream's proposal is right behind that of the muxer.
+        if lazy:
+            stream = await alice.open_stream(bob.addresses[address], "/echo/1", lazy=True)
+            with pytest.raises(StreamResetError) as broken:
+                await stream.read()
+            assert isinstance(broken.value.__cause__, ConnectionLostError)
+            error = broken.value.__cause__.__cause__
+            await stream.close()
+        else:
+            with pytest.raises(DialError) as caught:
+                await alice.open_stream(bob.addresses[address], "/echo/1")
+            (attempt,) = caught.value.attempts
+            error = attempt.error
+            assert caught.value.__cause__ is error
         assert isinstance(error, NegotiationError)
         assert (tuple(error.offered), error.stage) == ((MPLEX,), "muxer negotiation")
+        while bob.stats()["upgrades_failed"] == 0:
+            await asyncio.sleep(0.01)
         assert (bob.stats()["upgrades_failed"], alice.connections, bob.connections) == (1, (), ())
+
+
+@pytest.mark.filterwarnings("ignore:plaintext")
+async def test_a_connect_that_is_cancelled_before_the_answer_leaves_nothing_behind():
+    async with pair({"security": [PLAINTEXT]}, {"security": [PLAINTEXT]}) as (alice, bob):
+        connecting = asyncio.create_task(alice.connect(bob.addresses[0]).__aenter__())
+        while not alice.connections:
+            await asyncio.sleep(0)
+        (connection,) = alice.connections
+        assert not connection.has_agreed
+        connecting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await connecting
+        # It goes on for whoever wants it next.
+        assert await alice.connect(bob.addresses[0]) is connection
+        assert connection.has_agreed
 
 
 # ---- private networks
@@ -233,6 +294,40 @@ async def test_a_member_finds_out_that_a_listener_is_none():
     async with pair({"private_network": NETWORKS[0]}, {}) as (alice, bob):
         assert isinstance(await reason(alice, bob), PrivateNetworkError)
         assert (alice.connections, bob.connections) == ((), ())
+
+
+async def test_a_member_finds_out_at_once_that_a_listener_speaks_in_the_clear():
+    heard = bytearray()
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # The header and no more: what it hears is no header, so it waits for the rest of it.
+        writer.write(b"\x13/multistream/1.0.0\n")
+        heard.extend(await reader.read())
+        writer.close()
+        await writer.wait_closed()
+
+    async with pair({"private_network": NETWORKS[0]}, {}) as (alice, bob):
+        async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            with pytest.raises(DialError) as caught:
+                # Before any deadline of ours.
+                async with asyncio.timeout(Timeouts().upgrade / 2):
+                    await alice.connect(f"/ip4/127.0.0.1/tcp/{port}/p2p/{bob.peer_id}")
+            (attempt,) = caught.value.attempts
+            assert isinstance(attempt.error, PrivateNetworkError)
+        assert b"multistream" not in heard
+
+
+async def test_a_listener_tells_a_stranger_nothing_and_does_not_wait_for_more_of_it():
+    async with pair({}, {"private_network": NETWORKS[0]}) as (_, bob):
+        port = int(str(split_peer(bob.addresses[1])[0]).rpartition("/")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        async with asyncio.timeout(Timeouts().upgrade / 2):
+            writer.write(b"\x13/multistream/1.0.0\n")
+            assert len(await reader.read()) == 24
+        assert bob.stats()["upgrades_failed"] == 1
+        writer.close()
+        await writer.wait_closed()
 
 
 async def test_a_stranger_gets_no_connection_and_learns_nothing():

@@ -12,7 +12,7 @@ from plait.host import HostConfig
 from plait.testing import no_leaks
 from plait.transports import MemorySpace, MemoryTransport
 from plait.transports.memory import MemoryPipe
-from plait.upgrade import NOISE, TLS, DialOptions
+from plait.upgrade import NOISE, PLAINTEXT, TLS, DialOptions
 
 ECHO = "/echo/1"
 LISTEN = "/memory/7"
@@ -100,6 +100,22 @@ async def test_a_host_opens_a_stream_to_a_stranger_as_fast(security, lazy, expec
             await stream.write(b"hello")
             assert await stream.readexactly(5) == b"hello"
             assert round_trips(stream.connection) == expected
+            await stream.close()
+
+
+@pytest.mark.filterwarnings("ignore:plaintext")
+async def test_a_muxer_that_is_only_proposed_is_waited_for_by_connect_and_not_by_a_stream():
+    space = MemorySpace()
+    async with no_leaks(), host(space, plait.KeyPair.generate(), security=[PLAINTEXT]) as bob:
+        async with host(space, security=[PLAINTEXT]) as alice:
+            connection = await alice.connect(bob.addresses[0])
+            assert (connection.early_muxer, connection.round_trips) == (False, 1)
+            assert round_trips(connection) == 2
+            await connection.close()
+            stream = await alice.open_stream(bob.addresses[0], ECHO, lazy=True)
+            await stream.write(b"hello")
+            assert await stream.readexactly(5) == b"hello"
+            assert round_trips(stream.connection) == 2
             await stream.close()
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from plait._core import FileReader, FileWriter
+from plait._core import FileBlock, FileReader, FileWriter
 from plait.files import FileRefusedError, InvalidNameError, OutgoingFile, ReplyCode, SourceError, collect
 from plait.files.destination import Destination, Folder
 from plait.files.disk import DiskThreads
@@ -26,18 +26,91 @@ DIGEST_OF_NOTHING = bytes.fromhex("af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc11
 DIGEST_OF_012 = bytes.fromhex("e1be4d7a8ab5560aa4199eea339849ba8e293d55ca0a81006726d184519e647f")
 
 
+def block(data: bytes) -> FileBlock:
+    """A block with these bytes in it."""
+    made = FileBlock(len(data) or 1)
+    assert made.extend(data) == len(data)
+    return made
+
+
+def read(reader: FileReader, size: int) -> bytes:
+    """The next bytes of a reader."""
+    into = FileBlock(size)
+    assert reader.read(into) == len(into)
+    return bytes(into)
+
+
+class TestFileBlock:
+    def test_takes_what_there_is_room_for(self) -> None:
+        into = FileBlock(5)
+        assert (len(into), into.room, bytes(into)) == (0, 5, b"")
+        assert into.extend(b"abc") == 3
+        assert into.extend(memoryview(b"defg")) == 2
+        assert (len(into), into.room, bytes(into)) == (5, 0, b"abcde")
+        into.clear(2)
+        assert (into.extend(b"xyz"), bytes(into)) == (2, b"xy")
+        # No more than its size, whatever is asked for.
+        into.clear(100)
+        assert into.room == 5
+
+    def test_a_block_has_a_size(self) -> None:
+        with pytest.raises(ValueError, match="no bytes"):
+            FileBlock(0)
+
+    def test_goes_to_a_place_in_a_file_and_comes_from_one(self, tmp_path: Path) -> None:
+        with (tmp_path / "data").open("w+b") as file:
+            assert block(b"world").write_file(file.fileno(), 6) == 5
+            assert block(b"hello ").write_file(file.fileno(), 0) == 6
+            into = FileBlock(8)
+            assert into.read_file(file.fileno(), 0) == 8
+            assert into.read_file(file.fileno(), 8) == 0
+            into.clear(8)
+            assert into.read_file(file.fileno(), 8) == 3
+            assert into.read_cached(file.fileno(), 0) in (5, None)
+            assert bytes(into)[:3] == b"rld"
+
+    def test_the_system_says_what_is_wrong(self, tmp_path: Path) -> None:
+        (tmp_path / "data").touch()
+        with (tmp_path / "data").open("rb") as file:
+            number = file.fileno()
+            with pytest.raises(OSError, match="Bad file descriptor") as caught:
+                block(b"x").write_file(number, 0)
+            assert caught.value.errno == errno.EBADF
+        for failing in (FileBlock(1).read_file, FileBlock(1).read_cached):
+            with pytest.raises(OSError, match="Bad file descriptor"):
+                failing(number, 0)
+
+    def test_is_at_work_in_one_place_only(self, tmp_path: Path) -> None:
+        # A reader without a writer: the thread waits for it with the block in its hands.
+        os.mkfifo(tmp_path / "pipe")
+        writing = threading.Thread(target=lambda: reader.append(FileReader(tmp_path / "pipe")))
+        reader: list[FileReader] = []
+        writing.start()
+        with (tmp_path / "pipe").open("wb", buffering=0) as pipe:
+            writing.join()
+            into = FileBlock(4)
+            reading = threading.Thread(target=reader[0].read, args=(into,))
+            reading.start()
+            with pytest.raises(ValueError, match="in use"):
+                while True:
+                    into.clear(4)
+            pipe.write(b"data")
+            reading.join()
+            assert bytes(into) == b"data"
+
+
 class TestFileReader:
     def test_reads_in_blocks_and_hashes_what_it_read(self, tmp_path: Path) -> None:
         path = tmp_path / "data"
         path.write_bytes(b"\x00\x01\x02")
         reader = FileReader(path)
         assert reader.digest() == DIGEST_OF_NOTHING
-        assert [reader.read(2), reader.read(2), reader.read(2)] == [b"\x00\x01", b"\x02", b""]
+        assert [read(reader, 2), read(reader, 2), read(reader, 2)] == [b"\x00\x01", b"\x02", b""]
         assert reader.digest() == DIGEST_OF_012
 
     def test_takes_paths_as_text_too(self, tmp_path: Path) -> None:
         (tmp_path / "data").touch()
-        assert FileReader(str(tmp_path / "data")).read(1) == b""
+        assert read(FileReader(str(tmp_path / "data")), 1) == b""
 
     def test_a_missing_file_raises_what_open_raises(self, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError) as caught:
@@ -48,7 +121,7 @@ class TestFileReader:
 
     def test_a_folder_cannot_be_read(self, tmp_path: Path) -> None:
         with pytest.raises(IsADirectoryError):
-            FileReader(tmp_path).read(1)
+            read(FileReader(tmp_path), 1)
 
     def test_closed(self, tmp_path: Path) -> None:
         (tmp_path / "data").touch()
@@ -56,7 +129,7 @@ class TestFileReader:
         reader.close()
         reader.close()
         with pytest.raises(ValueError, match="not open"):
-            reader.read(1)
+            read(reader, 1)
         with pytest.raises(ValueError, match="not open"):
             reader.digest()
 
@@ -66,7 +139,8 @@ class TestFileWriter:
         writer = FileWriter(tmp_path / "temporary", tmp_path / "target")
         assert list(tmp_path.iterdir()) == []
         writer.create()
-        writer.write([b"\x00", b"", b"\x01\x02"])
+        for piece in (b"\x00", b"", b"\x01\x02"):
+            writer.write(block(piece))
         assert list(tmp_path.iterdir()) == [tmp_path / "temporary"]
         assert writer.digest() == DIGEST_OF_012
         writer.commit(fsync=True)
@@ -79,7 +153,7 @@ class TestFileWriter:
         (tmp_path / "target").write_text("old")
         writer = FileWriter(tmp_path / "temporary", tmp_path / "target")
         writer.create()
-        writer.write([b"new"])
+        writer.write(block(b"new"))
         with pytest.raises(FileExistsError):
             writer.commit()
         assert (tmp_path / "target").read_text() == "old"
@@ -101,7 +175,7 @@ class TestFileWriter:
         writer.abort()
         assert list(tmp_path.iterdir()) == []
         with pytest.raises(ValueError, match="not open"):
-            writer.write([b"late"])
+            writer.write(block(b"late"))
         with pytest.raises(ValueError, match="given up"):
             writer.create()
 
@@ -115,13 +189,13 @@ class TestFileWriter:
         writer = FileWriter(tmp_path / "temporary", tmp_path / "target")
         writer.create()
         with pytest.raises(TypeError):
-            writer.write(["text"])  # type: ignore[list-item]
+            writer.write(b"bytes")  # type: ignore[arg-type]
 
     def test_a_full_disk_is_an_os_error(self, tmp_path: Path) -> None:
         writer = FileWriter(tmp_path / "temporary", tmp_path / "target")
         writer.create()
         with files_of_at_most(4096), pytest.raises(OSError) as caught:
-            writer.write([bytes(4096), b"one too many"])
+            writer.write(block(bytes(4096) + b"one too many"))
         assert caught.value.errno == errno.EFBIG
 
 
@@ -238,18 +312,18 @@ class TestSource:
     def test_an_untouched_file(self, tmp_path: Path) -> None:
         source = self.opened(tmp_path / "data", b"\x00\x01\x02")
         assert source.size == 3
-        assert source.read(3) == b"\x00\x01\x02"
+        assert bytes(source.read(FileBlock(3))) == b"\x00\x01\x02"
         assert source.finish() == DIGEST_OF_012
 
     def test_shrinks(self, tmp_path: Path) -> None:
         source = self.opened(tmp_path / "data")
         os.truncate(tmp_path / "data", 3)
         with pytest.raises(SourceError, match="became shorter"):
-            source.read(7)
+            source.read(FileBlock(7))
 
     def test_grows(self, tmp_path: Path) -> None:
         source = self.opened(tmp_path / "data")
-        source.read(7)
+        source.read(FileBlock(7))
         with (tmp_path / "data").open("ab") as file:
             file.write(b"more")
         with pytest.raises(SourceError, match="more bytes"):
@@ -257,7 +331,7 @@ class TestSource:
 
     def test_is_written_to(self, tmp_path: Path) -> None:
         source = self.opened(tmp_path / "data")
-        source.read(7)
+        source.read(FileBlock(7))
         status = os.stat(tmp_path / "data")
         os.utime(tmp_path / "data", ns=(status.st_atime_ns, status.st_mtime_ns + 1))
         with pytest.raises(SourceError, match="written to"):
@@ -265,7 +339,7 @@ class TestSource:
 
     def test_is_replaced(self, tmp_path: Path) -> None:
         source = self.opened(tmp_path / "data")
-        source.read(7)
+        source.read(FileBlock(7))
         (tmp_path / "other").write_bytes(b"CONTENT")
         (tmp_path / "other").rename(tmp_path / "data")
         with pytest.raises(SourceError, match="another file"):
@@ -273,7 +347,7 @@ class TestSource:
 
     def test_vanishes(self, tmp_path: Path) -> None:
         source = self.opened(tmp_path / "data")
-        source.read(7)
+        source.read(FileBlock(7))
         (tmp_path / "data").unlink()
         with pytest.raises(SourceError, match="vanished"):
             source.finish()
@@ -292,7 +366,7 @@ class TestDestination:
     def test_makes_the_folders_of_the_name(self, tmp_path: Path) -> None:
         destination = Destination(Folder(tmp_path / "inbox", overwrite=False), ("a", "b", "c"), 3)
         destination.open()
-        destination.write([b"\x00\x01\x02"])
+        destination.write(block(b"\x00\x01\x02"))
         destination.commit(DIGEST_OF_012)
         destination.abandon()
         assert (tmp_path / "inbox" / "a" / "b" / "c").read_bytes() == b"\x00\x01\x02"
@@ -337,7 +411,7 @@ class TestDestination:
     def test_the_wrong_digest(self, tmp_path: Path) -> None:
         destination = Destination(Folder(tmp_path, overwrite=False), ("a",), 1)
         destination.open()
-        destination.write([b"x"])
+        destination.write(block(b"x"))
         with pytest.raises(DigestMismatchError):
             destination.commit(DIGEST_OF_NOTHING)
         destination.abandon()
@@ -405,7 +479,7 @@ class TestDestination:
         destination = Destination(Folder(tmp_path, overwrite=False), ("a",), 8192)
         destination.open()
         with files_of_at_most(4096), pytest.raises(DestinationError, match="disk is full"):
-            destination.write([bytes(8192)])
+            destination.write(block(bytes(8192)))
         destination.abandon()
         assert tree(tmp_path) == []
 

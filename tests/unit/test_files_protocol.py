@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plait._core import FileBlock
 from plait.exceptions import RemoteProtocolError, StreamResetError
 from plait.files import (
     DigestMismatchError,
@@ -169,22 +170,23 @@ class TestReceiver:
             assert stream.reset_code is not None
         assert receiver.progress.files_failed == len(SMALL_B)
 
-    async def test_many_tiny_pieces_are_written_before_they_become_too_many(
+    async def test_tiny_pieces_come_to_whole_blocks(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        content = bytes(5000)
+        content = bytes(range(250)) * 20
         request = Request(b"tiny", len(content)).encode()
         data = framed(request) + content + await digest_of(content, tmp_path)
-        pieces: list[int] = []
+        sizes: list[int] = []
         write = Destination.write
 
-        def counted(self: Destination, block: list[bytes]) -> None:
-            pieces.append(len(block))
+        def counted(self: Destination, block: FileBlock) -> None:
+            sizes.append(len(block))
             write(self, block)
 
         monkeypatch.setattr(Destination, "write", counted)
+        monkeypatch.setattr("plait.files.receiver.BLOCK", 2000)
         assert await answer_to(FileReceiver(tmp_path / "in"), data, 1) == OK + OK
-        assert pieces == [1024, 1024, 1024, 1024, 904]
+        assert sizes == [2000, 2000, 1000]
         assert (tmp_path / "in" / "tiny").read_bytes() == content
 
     @pytest.mark.parametrize(
@@ -476,6 +478,9 @@ class PipeStream:
         del self._buffer[: len(data)]
         return data
 
+    async def readinto(self, block: FileBlock) -> int:
+        return block.extend(await self.read(block.room))
+
     async def readexactly(self, n: int) -> bytes:
         data = b""
         while len(data) < n:
@@ -496,7 +501,8 @@ class PipeStream:
             raise RemoteProtocolError("the length of a message")
         return await self.readexactly(length)
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, data: bytes | FileBlock) -> None:
+        data = bytes(data)
         for start in range(0, len(data), 1 << 18):
             while len(self.sent) >= self.window and self._writable > len(self.sent):
                 await self._wait()

@@ -9,6 +9,7 @@ May look at: exceptions, types.
 from plait._core._rust import (
     CLOSED,
     ESTABLISHED,
+    MUXER_AGREED,
     OPEN_CREDIT,
     PING_RTT,
     READABLE,
@@ -25,6 +26,7 @@ from plait._core._rust import (
     WIRE_RELIEVED,
     WRITABLE,
     Established,
+    FileBlock,
     FileReader,
     FileWriter,
     MemoryBudget,
@@ -54,6 +56,7 @@ from plait._core._rust import (
 __all__ = [
     "CLOSED",
     "ESTABLISHED",
+    "MUXER_AGREED",
     "OPEN_CREDIT",
     "PING_RTT",
     "READABLE",
@@ -70,6 +73,7 @@ __all__ = [
     "WIRE_RELIEVED",
     "WRITABLE",
     "Established",
+    "FileBlock",
     "FileReader",
     "FileWriter",
     "MemoryBudget",

@@ -22,6 +22,7 @@ WRITABLE: int  # (kind, stream id): `write` takes bytes again
 STREAM_RESET: int  # (kind, stream id, error code): by the peer, or by us over a limit
 OPEN_CREDIT: int  # (kind,): `open_stream` can succeed again
 PING_RTT: int  # (kind, seconds)
+MUXER_AGREED: int  # (kind,): the peer agreed to the muxer that `ESTABLISHED` had only proposed
 CLOSED: int  # (kind, exception): nothing more will come; what is left to transmit should be sent
 
 # The last tuple of a call on a bare socket: (kind, flags, deadline or None, OSError or None). The deadline is
@@ -92,6 +93,9 @@ class Established:
     @property
     def early_muxer(self) -> bool:
         """The muxer came inside the handshake."""
+    @property
+    def muxer_agreed(self) -> bool:
+        """The peer has agreed to the muxer; else `MUXER_AGREED` or `CLOSED` follows."""
     @property
     def round_trips(self) -> int:
         """Of the upgrade, as this side waited for them."""
@@ -199,9 +203,9 @@ class Session:
 
         Raises `StreamResetError`, or `StreamClosedError` for a stream that we ended or that never was.
         """
-    def read_into(self, stream: int, buffer: Buffer) -> int | None:
+    def read_into(self, stream: int, buffer: Buffer | FileBlock) -> int | None:
         """As `read`, into the beginning of a writable buffer; how many bytes."""
-    def write(self, stream: int, data: Buffer, offset: int) -> int:
+    def write(self, stream: int, data: Buffer | FileBlock, offset: int) -> int:
         """Queues `data[offset:]`; how many bytes were taken. Fewer than given: `WRITABLE` follows.
 
         Raises `StreamResetError`, `StreamClosedError`, or `ConnectionClosedError` once the go-away is queued.
@@ -253,6 +257,38 @@ class Session:
         """The muxer's counters; zeros before it runs."""
 
 @final
+class FileBlock:
+    """Bytes on their way between a file and a stream, in memory that is used again and again.
+
+    `Session.write` and `Session.read_into` take it as a buffer. It can be at work in one place only, and
+    raises `ValueError` elsewhere meanwhile. Failures of the system raise `OSError`.
+    """
+
+    def __new__(cls, size: int) -> FileBlock: ...
+    def __len__(self) -> int:
+        """How many bytes are in it."""
+    def __bytes__(self) -> bytes: ...
+    @property
+    def room(self) -> int:
+        """How many more it takes."""
+    def clear(self, limit: int) -> None:
+        """Empties it; from now on it takes `limit` bytes at most, and no more than its size."""
+    def extend(self, data: Buffer) -> int:
+        """Appends as much of `data` as there is room for; how many bytes."""
+    def read_file(self, fileno: int, offset: int) -> int:
+        """Fills the room from a place in a file; how many bytes, fewer only where the file ends.
+
+        Waits for the disk, without the GIL. Not on Windows.
+        """
+    def read_cached(self, fileno: int, offset: int) -> int | None:
+        """As much of that as the system has in memory; `None` when nothing, or when it cannot tell."""
+    def write_file(self, fileno: int, offset: int) -> int:
+        """Writes all of it at a place in a file; how many bytes.
+
+        Waits for the disk, without the GIL. Not on Windows.
+        """
+
+@final
 class FileReader:
     """A file that is read from its start in blocks, and hashed with BLAKE3 in the same pass.
 
@@ -261,8 +297,11 @@ class FileReader:
     """
 
     def __new__(cls, path: str | PathLike[str]) -> FileReader: ...
-    def read(self, limit: int) -> bytes:
-        """The next `limit` bytes; fewer only at the end of the file. Raises `ValueError` when closed."""
+    def read(self, block: FileBlock) -> int:
+        """Fills the room of `block`; how many bytes, fewer only at the end of the file.
+
+        Raises `ValueError` when closed.
+        """
     def digest(self) -> bytes:
         """The BLAKE3 digest (32 bytes) of what was read so far. Raises `ValueError` when closed."""
     def close(self) -> None:
@@ -279,8 +318,8 @@ class FileWriter:
     def __new__(cls, temporary: str | PathLike[str], target: str | PathLike[str]) -> FileWriter: ...
     def create(self) -> None:
         """Makes the temporary file. Raises `FileExistsError` when there is one."""
-    def write(self, pieces: Sequence[bytes]) -> None:
-        """Appends `pieces` in order and hashes them. Raises `ValueError` when the file is not open."""
+    def write(self, block: FileBlock) -> None:
+        """Appends `block` and hashes it. Raises `ValueError` when the file is not open."""
     def digest(self) -> bytes:
         """The BLAKE3 digest (32 bytes) of what was written so far."""
     def commit(self, *, overwrite: bool = False, fsync: bool = False) -> None:

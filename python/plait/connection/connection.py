@@ -9,6 +9,7 @@ from sys import intern
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from plait._core import (
+    MUXER_AGREED,
     OPEN_CREDIT,
     READABLE,
     STREAM_OPENED,
@@ -58,6 +59,7 @@ class Connection:
 
     __slots__ = (
         "__weakref__",
+        "_agreement",
         "_close_callbacks",
         "_credit",
         "_driver",
@@ -97,6 +99,10 @@ class Connection:
         self._streams: dict[int, Stream | Exchange] = {}
         self._reason: ConnectionClosedError | None = None
         self._credit: list[asyncio.Future[None]] = []
+        # `None` from the peer's word on the muxer on, which most connections begin with.
+        self._agreement: asyncio.Future[None] | None = (
+            None if established.muxer_agreed else driver.loop.create_future()
+        )
         self._close_callbacks: list[Callable[[Connection], None]] = []
         self._locate = locate
         self._remote_address = dialed
@@ -161,6 +167,22 @@ class Connection:
                     self._check_open()
                 raise
         return stream
+
+    async def agreed(self) -> None:
+        """Waits until the peer has agreed to the muxer.
+
+        It has with the connection, unless the handshake left the muxer to the channel: then the last one
+        there is to propose is used before the answer, and a peer that refuses it ends the connection.
+
+        Raises:
+            ConnectionClosedError: the connection ended before; the cause of `reason` says why.
+
+        Cancelling it does nothing.
+        """
+        if self._agreement is not None:
+            await asyncio.shield(self._agreement)
+            if self._agreement is not None:
+                self._check_open()
 
     def ask(self, protocol: str, *, limit: int, timeout: float, answered: Answered) -> None:
         """Opens a stream only to read everything that the peer says on it; nothing is awaited.
@@ -236,6 +258,11 @@ class Connection:
         return tuple(each for each in self._streams.values() if isinstance(each, Stream))
 
     @property
+    def has_agreed(self) -> bool:
+        """Whether the peer has agreed to the muxer; `agreed` waits for it."""
+        return self._agreement is None
+
+    @property
     def is_closed(self) -> bool:
         """The connection is over; `reason` says why."""
         return self._reason is not None
@@ -294,6 +321,9 @@ class Connection:
                 for credit in self._credit:
                     if not credit.done():
                         credit.set_result(None)
+            elif kind == MUXER_AGREED and self._agreement is not None:
+                self._agreement.set_result(None)
+                self._agreement = None
 
     def handle_closed(self, reason: BaseException) -> None:
         """The session is over."""
@@ -304,6 +334,8 @@ class Connection:
             self._reason.__cause__ = reason
         for stream in tuple(self._streams.values()):
             stream.handle_connection_closed(self._reason)
+        if self._agreement is not None:
+            self._agreement.set_result(None)
         for credit in self._credit:
             if not credit.done():
                 credit.set_result(None)

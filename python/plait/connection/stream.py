@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
+from plait._core import FileBlock
 from plait.connection.busy_poll import SMALL
 from plait.connection.reasons import describe_stream_code
 from plait.exceptions import (
@@ -92,7 +93,7 @@ class Stream:
         self._writer: asyncio.Future[None] | None = None
         self._confirmation: asyncio.Future[None] | None = None
         # Written, and not yet taken by the session; with how much of the first piece it has taken.
-        self._queue: deque[tuple[bytes, int]] | None = None
+        self._queue: deque[tuple[bytes | FileBlock, int]] | None = None
         # Read from the session by `readuntil`, and not yet given out.
         self._lookahead = b""
         self._finishing = False
@@ -153,23 +154,23 @@ class Stream:
             raise
         return b"".join(parts)
 
-    async def readinto(self, buffer: bytearray | memoryview) -> int:
+    async def readinto(self, buffer: bytearray | memoryview | FileBlock) -> int:
         """Fills the beginning of `buffer` with what there is; how many bytes, 0 at the peer's end.
+
+        A block gets it behind what it has, and needs room for it.
 
         Raises as `read`. Cancelling it loses nothing.
         """
         if self._lookahead:
+            if isinstance(buffer, FileBlock):
+                return buffer.extend(self._take_lookahead(buffer.room))
             data = self._take_lookahead(len(buffer))
             buffer[: len(data)] = data
             return len(data)
         while True:
             self._check_reader()
-            count = self._session.read_into(self.id, buffer) if self._can_receive() else None
-            if count is not None:
-                if self._session.has_pending:
-                    self._driver.flush_soon()
+            if (count := self._take(buffer)) is not None:
                 return count
-            self._check_end()
             await self._readable()
 
     async def readuntil(self, separator: bytes = b"\n", limit: int = 65536) -> bytes:
@@ -226,6 +227,26 @@ class Stream:
             raise RemoteProtocolError(f"a message of {length} bytes where {limit} are the most")
         return await self.readexactly(length) if length else b""
 
+    async def recv_file(self, file: IO[bytes], count: int | None = None) -> int:
+        """Writes what comes into a file, from its position on: `count` bytes, or all to the peer's end.
+
+        It gives how many those were. They go there without becoming Python objects, through 2 MiB of memory.
+        The disk is the work of the loop's executor, and while it is slow the peer waits. Afterwards the
+        position of the file is behind what was written, also when this failed.
+
+        Raises:
+            ValueError: not a regular file, or not open in binary mode.
+            EOFError: the peer ended before `count` bytes; the file has what came.
+            OSError: the file cannot be written. Some bytes that came may be lost then.
+            StreamResetError, StreamClosedError, ConcurrencyError: as `read`; the file has what came.
+
+        Cancelling it loses nothing: what was taken from the stream is in the file. It ends when the disk has
+        done the block it is at.
+        """
+        from plait.connection.stream_files import recv_file
+
+        return await recv_file(self, file, count)
+
     def __aiter__(self) -> Stream:
         return self
 
@@ -246,7 +267,7 @@ class Stream:
 
     # ---- writing
 
-    async def write(self, data: bytes | bytearray | memoryview) -> None:
+    async def write(self, data: bytes | bytearray | memoryview | FileBlock) -> None:
         """Takes all of `data`, then waits until the session has it within its bounds.
 
         It waits for the peer's window and for our socket, whichever is slower. It returns before the
@@ -257,7 +278,8 @@ class Stream:
             StreamClosedError: our half is closed.
             ConcurrencyError: another task writes.
 
-        Cancelling it never splits `data`: all of it is sent, or the stream breaks.
+        Cancelling it never splits `data`: all of it is sent, or the stream breaks. A block is ours to use
+        until this returns.
         """
         if self._writer is not None:
             raise ConcurrencyError("another task is writing to this stream")
@@ -272,13 +294,34 @@ class Stream:
             LimitError: earlier writes wait already; nothing of `data` was taken.
             StreamResetError, StreamClosedError: as `write`.
         """
-        if self._queue:
+        if self._queue or self._writer is not None:
             raise LimitError("the stream's send buffer is full", limit="send_buffer", scope="stream")
         self._put(data)
 
     async def write_message(self, data: bytes | bytearray | memoryview) -> None:
         """Writes `data` with its length in front as an unsigned varint. Raises and cancels as `write`."""
         await self.write(_varint(len(data)) + bytes(data))
+
+    async def send_file(self, file: IO[bytes], offset: int = 0, count: int | None = None) -> int:
+        """Writes `count` bytes of a file, from `offset` on, or all that it has now; gives how many.
+
+        They go there without becoming Python objects, through 2 MiB of memory at most, as fast as the peer
+        and our socket take them. What the system does not have in memory is read by the loop's executor. Our
+        half stays open. Afterwards the position of the file is behind the last byte that was handed over,
+        also when this failed.
+
+        Raises:
+            ValueError: not a regular file, or not open in binary mode.
+            EOFError: the file has fewer bytes, or became shorter meanwhile.
+            OSError: the file cannot be read.
+            StreamResetError, StreamClosedError, ConcurrencyError: as `write`.
+
+        Failing or cancelled behind the first byte, it resets the stream: nobody takes a part of a file for
+        all of it, nor what is written next for its rest.
+        """
+        from plait.connection.stream_files import send_file
+
+        return await send_file(self, file, offset, count)
 
     async def write_eof(self) -> None:
         """Ends our half after everything that was written; reading goes on. A second call does nothing.
@@ -445,7 +488,7 @@ class Stream:
         if self._end is not None:
             raise self._end
 
-    def put(self, data: bytes | bytearray | memoryview) -> None:
+    def put(self, data: bytes | bytearray | memoryview | FileBlock) -> None:
         """Takes all of `data` and never waits: for writers whose caller waits elsewhere (`drain`)."""
         self._put(data)
 
@@ -474,6 +517,15 @@ class Stream:
         elif data and self._session.has_pending:
             self._driver.flush_soon()  # reading has given the peer credit
         return data
+
+    def _take(self, buffer: bytearray | memoryview | FileBlock) -> int | None:
+        """What there is into `buffer`; `None` when there is nothing now."""
+        count = self._session.read_into(self.id, buffer) if self._can_receive() else None
+        if count is None:
+            self._check_end()
+        elif self._session.has_pending:
+            self._driver.flush_soon()
+        return count
 
     def _can_receive(self) -> bool:
         # The session still has what came before the connection's end, and what the peer had finished
@@ -518,7 +570,7 @@ class Stream:
         if self._released:
             raise StreamClosedError("we closed the stream")
 
-    def _put(self, data: bytes | bytearray | memoryview) -> None:
+    def _put(self, data: bytes | bytearray | memoryview | FileBlock) -> None:
         self._check_end_of_writing()
         if self._finishing:
             raise StreamClosedError("we ended our half of the stream")
@@ -535,8 +587,9 @@ class Stream:
             self._driver.is_asking = True
         self._driver.flush_soon()
         if taken < size:
-            # The rest outlives this call, so it must not change under us; `bytes` is not copied again.
-            if not isinstance(data, bytes):
+            # The rest outlives this call, so it must not change under us; `bytes` is not copied again, and
+            # blocks are ours until the writer goes on.
+            if not isinstance(data, bytes | FileBlock):
                 data, taken = bytes(memoryview(data).cast("B")[taken:]), 0
             self._queue = deque([(data, taken)])
 

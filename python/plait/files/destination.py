@@ -15,7 +15,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from plait._core import FileWriter
+from plait._core import FileBlock, FileWriter
 from plait.files.errors import DestinationError, DigestMismatchError, FileRefusedError, InvalidNameError
 from plait.files.messages import ReplyCode
 
@@ -99,14 +99,14 @@ class Destination:
         except OSError as error:
             raise self._failure(error) from error
 
-    def write(self, pieces: list[bytes]) -> None:
+    def write(self, block: FileBlock) -> None:
         """Appends and hashes.
 
         Raises:
             DestinationError: the disk is full, or broken.
         """
         try:
-            self._opened().write(pieces)
+            self._opened().write(block)
         except OSError as error:
             raise self._failure(error) from error
 

@@ -19,6 +19,7 @@ from plait.files.messages import (
 )
 
 if TYPE_CHECKING:
+    from plait._core import FileBlock
     from plait.abc import Stream
 
 __all__ = ["IDLE_TIMEOUT", "Exchange"]
@@ -45,7 +46,8 @@ class Exchange:
     async def write_request(self, request: Request) -> None:
         await self.within(self.stream.write_message(request.encode()))
 
-    async def write_block(self, block: bytes) -> None:
+    async def write_block(self, block: FileBlock) -> None:
+        """All that is in it; afterwards it may be used again."""
         await self.within(self.stream.write(block))
 
     async def write_digest(self, digest: bytes) -> None:
@@ -65,9 +67,9 @@ class Exchange:
     async def read_request(self) -> Request:
         return Request.decode(await self.within(self.stream.read_message(MAX_REQUEST)))
 
-    async def read_block(self, size: int) -> tuple[list[bytes], int]:
-        """Up to `size` bytes, in the pieces in which they came, and how many; fewer if these are tiny."""
-        return await self.within(self._gather(size))
+    async def read_block(self, block: FileBlock) -> None:
+        """All that there is room for in `block`."""
+        await self.within(self._gather(block))
 
     async def read_digest(self) -> bytes:
         """The digest, and the end of the sender's half that has to follow it."""
@@ -100,25 +102,16 @@ class Exchange:
         except (ConnectionClosedError, StreamError) as error:
             raise TransferAbortedError(f"the connection ended: {error}", name=self.name) from error
 
-    async def _gather(self, size: int) -> tuple[list[bytes], int]:
-        pieces: list[bytes] = []
-        count = 0
-        while count < size and len(pieces) < MAX_PIECES:
-            piece = await self.stream.read(size - count)
-            if not piece:
+    async def _gather(self, block: FileBlock) -> None:
+        while block.room:
+            if not await self.stream.readinto(block):
                 raise EOFError
-            pieces.append(piece)
-            count += len(piece)
-        return pieces, count
 
 
 RESETS = {
     RESET_CANCELLED: "the other side cancelled the transfer",
     RESET_SOURCE: "the file could not be read, or changed while it was sent",
 }
-
-# A peer that sends single bytes makes an object of each; a block of healthy pieces has less than ten.
-MAX_PIECES = 1024
 
 # Seconds without any progress. Long enough for the other side's disk to wake up, or to write out what
 # it had put off; short enough that whoever watches still believes in it.

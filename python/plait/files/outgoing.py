@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from plait._core import FileReader
+from plait._core import FileBlock, FileReader
 from plait.files.errors import SourceError
 from plait.files.names import check_name
 
@@ -78,17 +78,17 @@ class Source:
             raise self._unreadable(error) from error
         self.size = self._before.st_size
 
-    def read(self, size: int) -> bytes:
-        """The next `size` bytes, all of them.
+    def read(self, block: FileBlock) -> FileBlock:
+        """The next bytes, all that there is room for in `block`.
 
         Raises:
             SourceError: the file cannot be read, or has become shorter.
         """
         try:
-            block = self._reader.read(size)
+            self._reader.read(block)
         except OSError as error:
             raise self._unreadable(error) from error
-        if len(block) < size:
+        if block.room:
             raise SourceError("it became shorter while it was sent", name=self._file.name)
         return block
 
@@ -102,7 +102,7 @@ class Source:
         digest = self._reader.digest()
         try:
             # Some files (in /proc, for one) have more in them than their size says.
-            if self._reader.read(1):
+            if self._reader.read(FileBlock(1)):
                 raise SourceError("it has more bytes than its size says", name=self._file.name)
             after = os.stat(self._file.path)
         except OSError as error:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from plait._core import FileBlock
 from plait.files.destination import FULL, Destination, Folder
 from plait.files.disk import BLOCK, DiskThreads
 from plait.files.errors import (
@@ -238,11 +239,15 @@ class FileReceiver:
         # While one block is hashed and written, the next one is gathered from the stream.
         writing: asyncio.Future[None] | None = None
         left = size
+        block, spare = FileBlock(min(BLOCK, size) or 1), FileBlock(min(BLOCK, size) or 1)
         while left:
-            pieces, count = await exchange.read_block(min(BLOCK, left))
+            block.clear(left)
+            await exchange.read_block(block)
+            count = len(block)
             if writing is not None:
                 await writing
-            writing = self._disk.start(destination.write, pieces)
+            writing = self._disk.start(destination.write, block)
+            block, spare = spare, block
             left -= count
             self.progress.bytes += count
             if self._on_progress is not None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from plait._core import FileBlock
 from plait.exceptions import ConnectionClosedError, NegotiationError, StreamError
 from plait.files.disk import BLOCK, DiskThreads
 from plait.files.errors import (
@@ -272,26 +273,29 @@ class FileSender:
         self, exchange: Exchange, source: Source, verdict: asyncio.Task[Reply]
     ) -> bytes | None:
         """Sends the bytes and returns their digest; `None` if the receiver answered before."""
-        # While one block goes to the stream, the next one is read and hashed.
-        left = source.size
-        reading = self._read(source, left)
+        # While one block goes to the stream, the next one is read and hashed into the other.
+        left, size = source.size, min(BLOCK, source.size) or 1
+        spare = FileBlock(size)
+        reading = self._read(source, FileBlock(size), left)
         while left:
             block = await reading
-            left -= len(block)
-            reading = self._read(source, left)
+            length = len(block)
+            left -= length
+            if left:
+                reading = self._read(source, spare, left)
             if verdict.done():
                 return None
             await exchange.write_block(block)
-            self.progress.bytes += len(block)
+            spare = block
+            self.progress.bytes += length
             if self._on_progress is not None:
                 self._on_progress(self.progress)
-        return await reading
+        return await self._disk.start(source.finish)
 
-    def _read(self, source: Source, left: int) -> asyncio.Future[bytes]:
-        """Begins to read the next block, or the digest when there is none."""
-        if left:
-            return self._disk.start(source.read, min(BLOCK, left))
-        return self._disk.start(source.finish)
+    def _read(self, source: Source, block: FileBlock, left: int) -> asyncio.Future[FileBlock]:
+        """Begins to read the next block."""
+        block.clear(left)
+        return self._disk.start(source.read, block)
 
 
 def _check_reply(reply: Reply, file: OutgoingFile) -> None:

@@ -369,7 +369,14 @@ class Host:
                 if not existing.is_closed:
                     raise
                 self._running_swarm()
-        return await self._open_on(await swarm.connect(peer, addresses), names, lazy)
+        connection = await swarm.connect(peer, addresses, lazy=True)
+        try:
+            return await self._open_on(connection, names, lazy)
+        except (ConnectionClosedError, StreamResetError):
+            error = swarm.upgrade_error(connection)
+            if error is None:
+                raise
+            raise error from error.__cause__
 
     async def _open_on(
         self, connection: Connection, names: Sequence[ProtocolId], lazy: bool | None

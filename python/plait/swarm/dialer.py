@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from plait.transports import TransportRegistry
     from plait.upgrade import DialOptions, Upgrader
 
-__all__ = ["Dialer"]
+__all__ = ["Dialer", "dial_error"]
 
 _Key: TypeAlias = "tuple[PeerId, DialOptions | None]"
 
@@ -184,7 +184,7 @@ class Dialer:
                 if isinstance(attempt.error, ConfigError):
                     # The options are wrong whatever the address.
                     raise attempt.error
-            raise _failure(peer, attempts)
+            raise dial_error(peer, attempts)
         refusal = self._adopt(connection)
         if refusal is not None:
             raise refusal
@@ -306,7 +306,8 @@ class _SharedDial:
                 waiter.set_result(None)
 
 
-def _failure(peer: PeerId, attempts: Sequence[DialAttempt]) -> DialError:
+def dial_error(peer: PeerId, attempts: Sequence[DialAttempt]) -> DialError:
+    """The error of a dial that led nowhere, with the most telling of its attempts as the cause."""
     # What a peer said after it had answered tells more than a place where nobody did.
     telling = [each.error for each in attempts if each.stage not in ("check", "resolve", "connect")]
     cause = (telling or [each.error for each in attempts])[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,15 @@ from plait.events import (
     StreamClosed,
     StreamOpened,
 )
-from plait.exceptions import ConnectionClosedError, LimitError, PlaitError
-from plait.swarm.dialer import Dialer
+from plait.exceptions import (
+    ConnectionClosedError,
+    DialAttempt,
+    DialError,
+    LimitError,
+    PlaitError,
+    UpgradeError,
+)
+from plait.swarm.dialer import Dialer, dial_error
 from plait.swarm.listeners import Listeners
 
 if TYPE_CHECKING:
@@ -75,23 +83,48 @@ class Swarm:
     # Commands
 
     async def connect(
-        self, peer: PeerId, addresses: Iterable[Multiaddr] = (), options: DialOptions | None = None
+        self,
+        peer: PeerId,
+        addresses: Iterable[Multiaddr] = (),
+        options: DialOptions | None = None,
+        *,
+        lazy: bool = False,
     ) -> Connection:
         """A connection to a peer: one that is there, or a new one.
 
         Args:
             addresses: where the peer may be, besides what the peerstore knows.
             options: how the dial differs from others; a new connection is made then.
+            lazy: do not wait for the peer's word on a muxer that was only proposed: what is sent meanwhile
+                follows the proposal. `upgrade_error` tells when that was the end of it.
 
         Raises and cancels as `Dialer.dial`; `LimitError` when the host has all the connections it may have.
         """
         connection = self.connection_to(peer) if options is None else None
-        if connection is not None:
-            return connection
-        if self._count >= self._limits.connections:
-            raise self._full()
-        known = (*addresses, *self._peerstore.addresses(peer))
-        return await self._dialer.dial(peer, known, options)
+        if connection is None:
+            if self._count >= self._limits.connections:
+                raise self._full()
+            known = (*addresses, *self._peerstore.addresses(peer))
+            connection = await self._dialer.dial(peer, known, options)
+        if not lazy and not connection.has_agreed:
+            try:
+                await connection.agreed()
+            except ConnectionClosedError:
+                error = self.upgrade_error(connection)
+                if error is None:
+                    raise
+                raise error from error.__cause__
+        return connection
+
+    def upgrade_error(self, connection: Connection) -> DialError | None:
+        """Why a connection that was dialed came to nothing after all, if that is so."""
+        reason = connection.reason
+        if reason is None or connection.has_agreed or not isinstance(reason.__cause__, UpgradeError):
+            return None
+        cause = reason.__cause__
+        seconds = time.time() - connection.opened_at
+        attempt = DialAttempt(str(connection.remote_address), cause.stage or "upgrade", cause, seconds)
+        return dial_error(connection.remote_peer, [attempt])
 
     async def listen(self, address: Multiaddr) -> None:
         """Takes connections on an address; raises `ListenError`."""

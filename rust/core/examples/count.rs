@@ -11,6 +11,8 @@ use std::sync::Arc;
 use plait_core::limits::Budget;
 use plait_core::mux::yamux::Yamux;
 use plait_core::mux::{MuxConfig, Role};
+use plait_core::secure::Security;
+use plait_core::testing::certificate;
 use plait_core::time::Instant;
 use wire::Hosts;
 
@@ -19,9 +21,11 @@ fn main() -> ExitCode {
     let [work, units] = arguments.as_slice() else { return ExitCode::from(2) };
     let Ok(units) = units.parse::<usize>() else { return ExitCode::from(2) };
     match work.as_str() {
-        "bulk" => bulk(units),
+        "bulk" => bulk(&Hosts::new(), units),
+        "bulk-tls" => bulk(&tls(), units),
         "frame" => frames(units),
-        "message" => messages(units),
+        "message" => messages(&Hosts::new(), units),
+        "message-tls" => messages(&tls(), units),
         "stream" => streams(units),
         "handshake" => handshakes(units),
         _ => return ExitCode::from(2),
@@ -29,9 +33,13 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+fn tls() -> Hosts {
+    Hosts::speaking(|seed| Security::Tls(certificate(seed)))
+}
+
 /// A MiB written, sealed, opened and read.
-fn bulk(units: usize) {
-    let mut wire = Hosts::new().connect();
+fn bulk(hosts: &Hosts, units: usize) {
+    let mut wire = hosts.connect();
     let streams = wire.open();
     let (data, mut into) = (vec![1; 1 << 20], vec![0; 256 << 10]);
     // The window grows to its end before anything is counted.
@@ -56,8 +64,8 @@ fn frames(units: usize) {
 }
 
 /// 64 bytes written, sealed in a record of their own, opened and read.
-fn messages(units: usize) {
-    let mut wire = Hosts::new().connect();
+fn messages(hosts: &Hosts, units: usize) {
+    let mut wire = hosts.connect();
     let streams = wire.open();
     let (data, mut into) = ([1; 64], [0; 64]);
     for _ in 0..units {

@@ -8,6 +8,8 @@ use std::fmt;
 use salsa20::XSalsa20;
 use salsa20::cipher::{KeyIvInit, StreamCipher};
 
+use crate::multistream::ENCODED_HEADER;
+
 /// What all members of a private network know.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NetworkKey([u8; KEY_LENGTH]);
@@ -68,6 +70,7 @@ pub struct Veil {
     /// `None` until the nonce was sent.
     outbound: Option<XSalsa20>,
     inbound: Inbound,
+    is_clear: bool,
 }
 
 enum Inbound {
@@ -79,7 +82,7 @@ impl Veil {
     /// `nonce` is random and never used before.
     #[must_use]
     pub const fn new(key: NetworkKey, nonce: [u8; NONCE_LENGTH]) -> Self {
-        Self { key, nonce, outbound: None, inbound: Inbound::Nonce(Vec::new()) }
+        Self { key, nonce, outbound: None, inbound: Inbound::Nonce(Vec::new()), is_clear: false }
     }
 
     /// Appends the nonce, once: `true` then. It goes before everything else, also before anything came.
@@ -107,6 +110,7 @@ impl Veil {
             let (nonce, after) = rest.split_at_mut(missing);
             held.extend_from_slice(nonce);
             rest = after;
+            self.is_clear |= held.starts_with(ENCODED_HEADER);
             let Ok(nonce) = <[u8; NONCE_LENGTH]>::try_from(&held[..]) else { return rest };
             let cipher = XSalsa20::new(&self.key.0.into(), &nonce.into());
             self.inbound = Inbound::Stream { cipher, is_empty: true };
@@ -116,6 +120,15 @@ impl Veil {
             cipher.apply_keystream(rest);
         }
         rest
+    }
+
+    /// What stands where the peer's nonce should begin is the clear greeting of somebody outside of all
+    /// networks. A nonce is random: one in 2^160 looks like it.
+    ///
+    /// Such a peer may say no more until it has understood our own nonce, which it never does.
+    #[must_use]
+    pub fn is_greeted_in_clear(&self) -> bool {
+        self.is_clear
     }
 
     /// The peer sent nothing but its nonce, or less. Our own bytes move strangers and members of another

@@ -259,6 +259,52 @@ fn a_member_is_told_when_the_listener_is_a_stranger() {
 }
 
 #[test]
+fn a_greeting_in_the_clear_is_told_from_a_nonce_before_there_is_a_whole_one() {
+    // The listener that says its header first and then waits; the dialer that waits for the header's answer.
+    for opening in ROLES {
+        let mut pair = Pair::opening(&[ECHO], [opening, Opening::Answer], |_, _| {});
+        pair = pair.behind([5, 5].map(|byte| NetworkKey::new([byte; 32])));
+        let end = &mut pair.dialer;
+        let mut before = Vec::new();
+        end.session.transmit(&mut before, 1000, pair.now, &mut end.events);
+        let mut greeting = Vec::new();
+        encode_header(&mut greeting);
+        assert!(greeting.len() < 24);
+        let (most, last) = greeting.split_at_mut(12);
+        end.session.receive(most, pair.now, &mut end.events);
+        assert!(closed(end).is_none());
+        end.session.receive(last, pair.now, &mut end.events);
+        assert!(matches!(closed(end), Some(Reason::OtherNetwork)), "{:?}", end.events);
+        let mut after = Vec::new();
+        end.session.transmit(&mut after, 1000, pair.now, &mut end.events);
+        assert!(after.is_empty(), "the stranger is told nothing: {after:?}");
+        assert_eq!(before[..24], [1; 24], "the nonce");
+    }
+}
+
+#[test]
+fn a_nonce_that_begins_like_a_greeting_is_a_nonce() {
+    let mut nonce = *b"\x13/multistream/1.0.1\n....";
+    nonce[20] = b'x';
+    let key = || NetworkKey::new([5; 32]);
+    let mut theirs = Pair::new(&[ECHO]).behind([key(), key()]).listener;
+    let mut veil = plait_core::pnet::Veil::new(key(), nonce);
+    let mut wire = Vec::new();
+    veil.begin(&mut wire);
+    let start = wire.len();
+    encode_header(&mut wire);
+    veil.cover(&mut wire[start..]);
+    let now = plait_core::time::Instant::from_micros(1_000_000);
+    for byte in &mut wire {
+        theirs.session.receive(std::slice::from_mut(byte), now, &mut theirs.events);
+    }
+    assert!(closed(&theirs).is_none(), "{:?}", theirs.events);
+    let mut out = Vec::new();
+    theirs.session.transmit(&mut out, 1000, now, &mut theirs.events);
+    assert_eq!(out.len(), 24 + 20, "the nonce, and the header back");
+}
+
+#[test]
 fn plaintext_vector() {
     // The Ed25519 key of the peer-id specification.
     let key = PublicKey::decode(&decode(

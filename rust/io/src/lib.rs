@@ -1,9 +1,14 @@
-//! System calls on connected stream sockets, and nothing else: no protocol, no buffer, no decision.
+//! System calls on connected stream sockets and on files, and nothing else: no protocol, no buffer, no decision.
 //!
-//! The core knows no sockets and the binding only translates, so this is a room of its own. Nothing here
-//! blocks, whatever the mode of the socket is, and nothing keeps a descriptor: who calls owns it, and has it
-//! open for the length of the call.
+//! The core knows no sockets and the binding only translates, so this is a room of its own. Nothing here keeps
+//! a descriptor: who calls owns it, and has it open for the length of the call. What is done to a socket never
+//! blocks, whatever its mode is; what is done to a file may, where it says so.
 
+mod files;
+
+pub use files::{read_at, read_cached_at, write_at};
+#[cfg(unix)]
+use unix::borrow;
 #[cfg(unix)]
 pub use unix::{receive, send};
 
@@ -56,12 +61,12 @@ mod unix {
         }
     }
 
-    fn borrow<'a>(descriptor: RawFd) -> io::Result<BorrowedFd<'a>> {
+    pub(crate) fn borrow<'a>(descriptor: RawFd) -> io::Result<BorrowedFd<'a>> {
         if descriptor < 0 {
             return Err(Errno::BADF.into());
         }
         // SAFETY: it is not -1, and it is used for one system call, which fails on a descriptor that is not
-        // open. That the number still means the same socket is the caller's part; were it another's, bytes
+        // open. That the number still means the same socket or file is the caller's part; were it another's, bytes
         // would go astray, and memory would not.
         Ok(unsafe { BorrowedFd::borrow_raw(descriptor) })
     }

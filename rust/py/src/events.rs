@@ -17,6 +17,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("OPEN_CREDIT", OPEN_CREDIT)?;
     module.add("PING_RTT", PING_RTT)?;
     module.add("CLOSED", CLOSED)?;
+    module.add("MUXER_AGREED", MUXER_AGREED)?;
     module.add_class::<Established>()
 }
 
@@ -54,6 +55,11 @@ impl Established {
     }
 
     #[getter]
+    fn muxer_agreed(&self) -> bool {
+        self.agreed.muxer_agreed
+    }
+
+    #[getter]
     fn round_trips(&self) -> u32 {
         self.agreed.round_trips
     }
@@ -77,6 +83,7 @@ pub(crate) fn to_list(py: Python<'_>, events: Vec<Event>) -> PyResult<Bound<'_, 
             Event::Established(agreed) => {
                 list.append((ESTABLISHED, Bound::new(py, Established { agreed: *agreed })?))?;
             }
+            Event::MuxerAgreed => list.append((MUXER_AGREED,))?,
             Event::Closed(reason) => list.append((CLOSED, errors::reason(py, &reason)?))?,
         }
     }
@@ -93,3 +100,4 @@ const STREAM_RESET: u8 = 6;
 const OPEN_CREDIT: u8 = 7;
 const PING_RTT: u8 = 8;
 const CLOSED: u8 = 9;
+const MUXER_AGREED: u8 = 10;

@@ -12,10 +12,11 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::buf::new_bytes;
+use crate::block::FileBlock;
 
 /// Adds the classes of this file to the native module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<FileBlock>()?;
     module.add_class::<FileReader>()?;
     module.add_class::<FileWriter>()
 }
@@ -40,27 +41,19 @@ struct Reading {
 impl FileReader {
     #[new]
     fn new(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        let file = py.detach(|| File::open(&path)).map_err(|error| os_error(&error, &path))?;
+        let file = py.detach(|| File::open(&path)).map_err(|error| os_error(&error, Some(&path)))?;
         let reading = Reading { file, hasher: blake3::Hasher::new() };
         Ok(Self { path, open: Mutex::new(Some(reading)) })
     }
 
-    fn read<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyBytes>> {
-        let mut outcome = Ok(0);
-        let block = new_bytes(py, limit, |into| {
-            outcome = py.detach(|| match lock(&self.open).as_mut() {
-                None => Err(closed()),
-                Some(reading) => reading.fill(into).map_err(|error| os_error(&error, &self.path)),
-            });
-            let filled = *outcome.as_ref().unwrap_or(&0);
-            into[filled..].fill(0);
-        })?;
-        let filled = outcome?;
-        if filled == limit {
-            return Ok(block);
-        }
-        // Only the end of a file is shorter than what was asked for.
-        Ok(PyBytes::new(py, &block.as_bytes()[..filled]))
+    fn read(&self, py: Python<'_>, block: &Bound<'_, FileBlock>) -> PyResult<usize> {
+        let block = block.get();
+        py.detach(|| match lock(&self.open).as_mut() {
+            None => Err(closed()),
+            Some(reading) => {
+                block.fill(|room| reading.fill(room).map_err(|error| os_error(&error, Some(&self.path))))
+            }
+        })
     }
 
     fn digest<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
@@ -127,22 +120,21 @@ impl FileWriter {
                 return Err(PyValueError::new_err("the file was created or given up before"));
             };
             let file = OpenOptions::new().write(true).create_new(true).open(&self.temporary);
-            let file = file.map_err(|error| os_error(&error, &self.temporary))?;
+            let file = file.map_err(|error| os_error(&error, Some(&self.temporary)))?;
             *state = Writing::Open { file, hasher: Box::default() };
             Ok(())
         })
     }
 
-    fn write(&self, py: Python<'_>, pieces: Vec<Bound<'_, PyBytes>>) -> PyResult<()> {
-        let pieces: Vec<&[u8]> = pieces.iter().map(|piece| piece.as_bytes()).collect();
+    fn write(&self, py: Python<'_>, block: &Bound<'_, FileBlock>) -> PyResult<()> {
+        let block = block.get();
         py.detach(|| match &mut *lock(&self.state) {
-            Writing::Open { file, hasher } => {
-                for piece in pieces {
-                    hasher.update(piece);
-                    file.write_all(piece).map_err(|error| os_error(&error, &self.temporary))?;
-                }
-                Ok(())
-            }
+            Writing::Open { file, hasher } => block
+                .with_bytes(|bytes| {
+                    hasher.update(bytes);
+                    file.write_all(bytes)
+                })?
+                .map_err(|error| os_error(&error, Some(&self.temporary))),
             Writing::New | Writing::Done => Err(closed()),
         })
     }
@@ -163,7 +155,7 @@ impl FileWriter {
                 return Err(closed());
             };
             if fsync {
-                file.sync_all().map_err(|error| os_error(&error, &self.temporary))?;
+                file.sync_all().map_err(|error| os_error(&error, Some(&self.temporary)))?;
             }
             // If this fails the state stays one in which `abort` removes the file.
             let named = if overwrite {
@@ -171,7 +163,7 @@ impl FileWriter {
             } else {
                 name_unless_taken(&self.temporary, &self.target)
             };
-            named.map_err(|error| os_error(&error, &self.target))?;
+            named.map_err(|error| os_error(&error, Some(&self.target)))?;
             *state = Writing::Done;
             if fsync { sync_folder(&self.target) } else { Ok(()) }
         })
@@ -190,7 +182,9 @@ impl FileWriter {
         };
         drop(file);
         match fs::remove_file(&self.temporary) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(os_error(&error, &self.temporary)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(os_error(&error, Some(&self.temporary)))
+            }
             _ => Ok(()),
         }
     }
@@ -227,19 +221,23 @@ fn sync_folder(target: &Path) -> PyResult<()> {
     };
     // The parent of a bare name is the empty path, which cannot be opened.
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| os_error(&error, folder))
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| os_error(&error, Some(folder)))
 }
 
 /// The `OSError` that Python itself would raise: `OSError(errno, text, path)` picks its subclass by `errno`.
-fn os_error(error: &io::Error, path: &Path) -> PyErr {
+pub(crate) fn os_error(error: &io::Error, path: Option<&Path>) -> PyErr {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default().to_owned();
-    let name = path.as_os_str().to_owned();
-    match error.raw_os_error() {
+    let name = path.map(|path| path.as_os_str().to_owned());
+    match (error.raw_os_error(), name) {
         // Python derives errno from the Windows code when it is given as the fourth argument.
-        Some(code) if cfg!(windows) => PyOSError::new_err((0, text, name, code)),
-        Some(code) => PyOSError::new_err((code, text, name)),
-        None => io::Error::new(error.kind(), format!("{text}: {}", path.display())).into(),
+        (Some(code), Some(name)) if cfg!(windows) => PyOSError::new_err((0, text, name, code)),
+        (Some(code), Some(name)) => PyOSError::new_err((code, text, name)),
+        (Some(code), None) => PyOSError::new_err((code, text)),
+        (None, Some(name)) => {
+            io::Error::new(error.kind(), format!("{text}: {}", Path::new(&name).display())).into()
+        }
+        (None, None) => io::Error::new(error.kind(), text).into(),
     }
 }
 

@@ -3,6 +3,7 @@
 //! No protocol is decided here. Bytes come in and go out by the buffer protocol, core errors become
 //! Python's classes in `errors`, and every `unsafe` line is in `buf`.
 
+mod block;
 mod buf;
 mod config;
 mod errors;

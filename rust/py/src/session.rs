@@ -13,6 +13,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
+use crate::block::FileBlock;
 use crate::buf::{ReceiveBuffer, new_bytes, with_buffer, with_writable};
 use crate::config::{ProtocolSet, SessionConfig};
 use crate::errors::{self, command};
@@ -157,8 +158,12 @@ impl Session {
             Available::Nothing => Ok(None),
             Available::Finished => Ok(Some(0)),
             Available::Bytes(_) => {
-                let count = with_writable(buffer, |into| self.session.read(id, into))?;
-                count.map(Some).map_err(|error| command(py, &error))
+                let mut read =
+                    |into: &mut [u8]| self.session.read(id, into).map_err(|error| command(py, &error));
+                if let Ok(block) = buffer.cast_exact::<FileBlock>() {
+                    return block.get().fill(read).map(Some);
+                }
+                with_writable(buffer, |into| read(into))?.map(Some)
             }
         }
     }
@@ -171,8 +176,12 @@ impl Session {
         offset: usize,
     ) -> PyResult<usize> {
         let id = StreamId::from_u64(stream);
-        with_buffer(data, |bytes| self.session.write(id, bytes.get(offset..).unwrap_or_default()))?
-            .map_err(|error| command(py, &error))
+        let write = |bytes: &[u8]| self.session.write(id, bytes.get(offset..).unwrap_or_default());
+        let taken = match data.cast_exact::<FileBlock>() {
+            Ok(block) => block.get().with_bytes(write),
+            Err(_) => with_buffer(data, write),
+        };
+        taken?.map_err(|error| command(py, &error))
     }
 
     fn close_write(&mut self, stream: u64) {

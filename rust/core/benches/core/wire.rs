@@ -27,12 +27,16 @@ pub(crate) struct Hosts {
 
 impl Hosts {
     pub(crate) fn new() -> Self {
-        let (dialing_keys, _) = identity(DIALER);
-        let (listening_keys, listening_peer) = identity(LISTENER);
+        Self::speaking(|seed| Security::Noise(identity(seed).0))
+    }
+
+    /// The same with another security protocol, made for each side by its seed.
+    pub(crate) fn speaking(security: impl Fn(u8) -> Security) -> Self {
+        let config = |seed| Arc::new(Config::new(vec![security(seed)], Budget::unlimited()));
         Self {
-            dialer: Arc::new(Config::new(vec![Security::Noise(dialing_keys)], Budget::unlimited())),
-            listener: Arc::new(Config::new(vec![Security::Noise(listening_keys)], Budget::unlimited())),
-            listening_peer,
+            dialer: config(DIALER),
+            listener: config(LISTENER),
+            listening_peer: identity(LISTENER).1,
             protocols: Arc::new(ProtocolSet::new([ECHO]).unwrap()),
         }
     }

@@ -125,7 +125,7 @@ fn without_newline(body: &[u8]) -> Result<&[u8], Error> {
 pub const HEADER: &str = "/multistream/1.0.0";
 
 /// [`HEADER`] as a message.
-const ENCODED_HEADER: &[u8] = b"\x13/multistream/1.0.0\n";
+pub(crate) const ENCODED_HEADER: &[u8] = b"\x13/multistream/1.0.0\n";
 
 /// Most bytes in a message, newline included and length excluded: what go and js take.
 pub const MAX_MESSAGE_BYTES: usize = 1024;

@@ -20,6 +20,7 @@ mod simultaneous;
 
 pub use dialer::{Dialer, Progress};
 pub use listener::Listener;
+pub(crate) use message::ENCODED_HEADER;
 pub use message::{HEADER, MAX_MESSAGE_BYTES, encode_header, encode_message};
 pub use protocol_set::{InvalidProtocol, MAX_PROTOCOL_BYTES, ProtocolSet, Rule, Supported};
 pub use simultaneous::{Decision, SIMULTANEOUS, Simultaneous};

@@ -12,6 +12,8 @@ use crate::{multistream, secure};
 pub enum Event {
     /// The peer is authenticated and the muxer runs.
     Established(Box<Established>),
+    /// The peer confirmed a muxer that we had gone on with before its answer. Until then it may still refuse it.
+    MuxerAgreed,
     /// The peer opened a stream and proposed a protocol that we support.
     StreamOpened {
         /// The new stream.
@@ -63,6 +65,9 @@ pub struct Established {
     pub muxer: String,
     /// The muxer came inside the security handshake.
     pub early_muxer: bool,
+    /// The peer has agreed to the muxer. Else it was the only one left to propose, and [`Event::MuxerAgreed`]
+    /// or the end of the session follows.
+    pub muxer_agreed: bool,
     /// How often we had to wait for the peer, not counting the transport's own handshake.
     pub round_trips: u32,
 }
@@ -140,8 +145,8 @@ pub enum Reason {
         /// What was wrong with them.
         error: multistream::Error,
     },
-    /// In a private network, the peer's first bytes were noise, or it ended without any: it has another key,
-    /// or none.
+    /// In a private network, the peer greeted in the clear, its first bytes were noise, or it ended without any:
+    /// it has another key, or none.
     OtherNetwork,
     /// The handshake failed, a wrong peer included.
     Handshake(secure::Error),

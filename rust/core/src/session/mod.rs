@@ -15,7 +15,9 @@
 //! after which streams still give what they had received.
 
 mod config;
+mod error;
 mod event;
+mod life;
 mod negotiation;
 mod sealed;
 mod selection;
@@ -25,14 +27,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use config::{Config, Opening};
+pub use error::Error;
 pub use event::{Established, Event, Reason, Refusal, Stage};
 
 use crate::identity::PeerId;
 use crate::multistream::{self, Dialer, ProtocolSet};
-use crate::mux::{self, Available, Stats, StreamError, StreamId};
+use crate::mux::{Available, Stats, StreamId};
 use crate::pnet::Veil;
 use crate::secure::Fresh;
 use crate::time::Instant;
+use life::Life;
 use sealed::Sealed;
 use upgrade::Upgrade;
 
@@ -55,55 +59,6 @@ pub struct Session {
 enum Layer {
     Clear(Box<Upgrade>),
     Sealed(Box<Sealed>),
-}
-
-/// How far the connection is from its end. One way only.
-///
-/// ```text
-/// Upgrading --established--> Open --close--> Flushing --all sent--> Leaving --eof, deadline--> Over
-///     |                       |                 |                      ^
-///     +---- close, eof, deadline, violation, go-away: -----------------+------------------> Over
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Life {
-    Upgrading {
-        deadline: Instant,
-    },
-    Open,
-    /// We said close; what streams have queued still goes out.
-    Flushing {
-        code: u32,
-        deadline: Instant,
-    },
-    /// Our go-away is queued or sent; the peer's end is awaited.
-    Leaving {
-        code: u32,
-        deadline: Instant,
-    },
-    Over,
-}
-
-/// Why a command failed. Never the peer's bytes: those end the session instead.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The session is closing or over.
-    #[error("the connection is closed")]
-    Closed,
-    /// The upgrade is not finished.
-    #[error("the connection is not established")]
-    NotEstablished,
-    /// The upgrade cannot begin: no protocols, or no first message.
-    #[error("the upgrade cannot begin: {0:?}")]
-    Upgrade(Reason),
-    /// The protocols cannot be proposed.
-    #[error(transparent)]
-    Protocols(#[from] multistream::InvalidProtocol),
-    /// The muxer refused to open a stream.
-    #[error(transparent)]
-    Mux(#[from] mux::Error),
-    /// The stream is reset, closed or unknown.
-    #[error(transparent)]
-    Stream(#[from] StreamError),
 }
 
 impl Session {
@@ -151,6 +106,9 @@ impl Session {
         }
         if let Some(veil) = &mut self.veil {
             data = veil.uncover(data);
+            if veil.is_greeted_in_clear() {
+                return self.end(Reason::OtherNetwork, events);
+            }
         }
         if let Layer::Clear(upgrade) = &mut self.layer {
             match upgrade.receive(data) {
@@ -187,8 +145,7 @@ impl Session {
             (_, Layer::Clear(_)) if self.veil.as_ref().is_some_and(|veil| veil.is_silent()) => {
                 Reason::OtherNetwork
             }
-            (_, Layer::Clear(upgrade)) => upgrade.at_eof(),
-            (_, Layer::Sealed(sealed)) => sealed.at_eof(),
+            _ => self.at_eof(),
         };
         self.end(reason, events);
     }
@@ -197,8 +154,8 @@ impl Session {
     pub fn handle_timeout(&mut self, now: Instant, events: &mut Vec<Event>) {
         match self.life {
             Life::Over => return,
-            Life::Upgrading { deadline } if deadline <= now => {
-                return self.end(Reason::UpgradeTimeout(self.stage()), events);
+            Life::Upgrading { deadline } | Life::Guessing { deadline } if deadline <= now => {
+                return self.end(self.at_deadline(), events);
             }
             Life::Flushing { code, deadline } | Life::Leaving { code, deadline } if deadline <= now => {
                 if let Layer::Sealed(sealed) = &mut self.layer {
@@ -229,7 +186,7 @@ impl Session {
     pub fn open_stream(&mut self, protocols: Vec<String>, now: Instant) -> Result<Option<StreamId>, Error> {
         match self.life {
             Life::Upgrading { .. } => return Err(Error::NotEstablished),
-            Life::Open => {}
+            Life::Guessing { .. } | Life::Open => {}
             Life::Flushing { .. } | Life::Leaving { .. } | Life::Over => return Err(Error::Closed),
         }
         let wait = self.config.negotiate_timeout;
@@ -313,7 +270,9 @@ impl Session {
     pub fn close(&mut self, code: u32, now: Instant, events: &mut Vec<Event>) {
         match self.life {
             Life::Upgrading { .. } => self.end(Reason::Local { code }, events),
-            Life::Open => self.life = Life::Flushing { code, deadline: now + self.config.close_timeout },
+            Life::Guessing { .. } | Life::Open => {
+                self.life = Life::Flushing { code, deadline: now + self.config.close_timeout };
+            }
             Life::Flushing { .. } | Life::Leaving { .. } | Life::Over => {}
         }
     }
@@ -396,6 +355,7 @@ impl Session {
         let own = match self.life {
             Life::Over => return None,
             Life::Upgrading { deadline }
+            | Life::Guessing { deadline }
             | Life::Flushing { deadline, .. }
             | Life::Leaving { deadline, .. } => Some(deadline),
             Life::Open => None,
@@ -462,9 +422,16 @@ impl Session {
     /// After the muxer saw bytes or time: its events, then the end if there was one.
     fn settle(&mut self, received: Result<(), Reason>, now: Instant, events: &mut Vec<Event>) {
         let Layer::Sealed(sealed) = &mut self.layer else { return };
-        if sealed.announce(self.round_trips, events) && matches!(self.life, Life::Upgrading { .. }) {
-            self.life = Life::Open;
-        }
+        self.life = match self.life {
+            Life::Upgrading { deadline } if sealed.announce(self.round_trips, events) => {
+                if sealed.has_agreed() { Life::Open } else { Life::Guessing { deadline } }
+            }
+            Life::Guessing { .. } if sealed.has_agreed() => {
+                events.push(Event::MuxerAgreed);
+                Life::Open
+            }
+            other => other,
+        };
         let ended = sealed.dispatch(&self.protocols, now, events);
         let failed = sealed.failure();
         if let Some(reason) = received.err().or(ended).or(failed) {
@@ -476,6 +443,22 @@ impl Session {
         if self.life != Life::Over {
             self.life = Life::Over;
             events.push(Event::Closed(reason));
+        }
+    }
+
+    fn at_eof(&self) -> Reason {
+        match &self.layer {
+            Layer::Clear(upgrade) => upgrade.at_eof(),
+            Layer::Sealed(sealed) => sealed.at_eof(),
+        }
+    }
+
+    /// What the end of the upgrade's time means: a dialer that was refused everything may leave without a
+    /// word, or stay without one.
+    fn at_deadline(&self) -> Reason {
+        match self.at_eof() {
+            refused @ Reason::NothingInCommon { .. } => refused,
+            _ => Reason::UpgradeTimeout(self.stage()),
         }
     }
 

@@ -89,6 +89,7 @@ impl Sealed {
             security,
             muxer: muxer.protocol().to_owned(),
             early_muxer: early.is_some(),
+            muxer_agreed: false,
             round_trips: 0,
         };
         Ok(Self {
@@ -115,8 +116,14 @@ impl Sealed {
         }
         let Some(mut established) = self.established.take() else { return false };
         established.round_trips = round_trips;
+        established.muxer_agreed = self.has_agreed();
         events.push(Event::Established(established));
         true
+    }
+
+    /// Both sides speak the muxer, as far as is known here.
+    pub(super) const fn has_agreed(&self) -> bool {
+        self.selection.is_none()
     }
 
     /// The muxer is not known, so no frame can be sent.
@@ -263,7 +270,7 @@ impl Sealed {
     /// What the end of the transport means now.
     pub(super) fn at_eof(&self) -> Reason {
         match (&self.selection, &self.established) {
-            (Some(selection), Some(_)) => selection.at_eof(),
+            (Some(selection), _) => selection.at_eof(),
             (None, Some(_)) => Reason::EofInUpgrade(Stage::Muxer),
             (_, None) if self.channel.has_partial() => Reason::Truncated,
             (_, None) => Reason::Eof,

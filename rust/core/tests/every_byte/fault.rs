@@ -6,7 +6,7 @@ use plait_core::pnet::NONCE_LENGTH;
 use plait_core::session::{Event, Reason};
 use plait_core::testing::{DIALER, End, LISTENER, Pair, identity};
 
-use crate::path::{Exchange, MPLEX, PLAINTEXT, Path, closed, established};
+use crate::path::{Exchange, MPLEX, PLAINTEXT, Path, closed, established, is_agreed};
 
 /// How a wire goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Fault {
         assert!(!ends(&pair).iter().any(is_early), "{}", case());
         pair.advance(Duration::from_micros(1));
         for end in ends(&pair) {
-            assert!(closed(end).is_some() || established(end).is_some(), "{}", case());
+            assert!(closed(end).is_some() || is_agreed(end), "{}", case());
         }
         pair.advance(KEEP_ALIVE);
 
@@ -67,7 +67,7 @@ impl Fault {
                 assert!(is_unnoticed, "{}: not over: {:?}", case(), end.events);
                 continue;
             };
-            let is_up = established(end).is_some();
+            let is_up = is_agreed(end);
             assert!(self.explains(reason, path, is_up, received), "{}: {reason:?}", case());
             assert!(matches!(end.events.last(), Some(Event::Closed(_))), "{}: {:?}", case(), end.events);
         }

@@ -144,6 +144,12 @@ pub(crate) fn established(end: &End) -> Option<&Established> {
     })
 }
 
+/// Established, with the peer's word on the muxer.
+pub(crate) fn is_agreed(end: &End) -> bool {
+    let later = end.events.iter().any(|event| matches!(event, Event::MuxerAgreed));
+    later || established(end).is_some_and(|agreed| agreed.muxer_agreed)
+}
+
 pub(crate) fn closed(end: &End) -> Option<&Reason> {
     end.events.iter().find_map(|event| match event {
         Event::Closed(reason) => Some(reason),
