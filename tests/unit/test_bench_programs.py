@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from plait.bench.subjects import UnsupportedError
 from plait.bench.subjects.programs import Program, ProgramError
 
 # Seconds for what a machine does at once unless it is very busy.
@@ -92,14 +93,14 @@ def test_it_prints_without_an_end(where: str, end: str) -> None:
 
 @pytest.mark.parametrize("argv", [["/no/such/program"], ["no-such-program-anywhere"]])
 def test_it_is_not_there(argv: list[str]) -> None:
-    with pytest.raises(ProgramError, match=f"^fake cannot be started: there is no program {argv[0]}$"):
+    with pytest.raises(UnsupportedError, match=f"^fake cannot be started: there is no program {argv[0]}$"):
         Program("fake", argv)
 
 
 def test_it_cannot_be_run(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("text")
     for argv in ([str(tmp_path / "text")], [str(tmp_path)], ["\0"]):
-        with pytest.raises(ProgramError, match=r"^fake cannot be started: "):
+        with pytest.raises(UnsupportedError, match=r"^fake cannot be started: "):
             Program("fake", argv)
 
 

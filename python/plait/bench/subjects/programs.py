@@ -21,10 +21,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-__all__ = ["Program", "ProgramError"]
+from plait.bench.subjects.contender import ContenderError, UnsupportedError
+
+__all__ = ["Program", "ProgramError", "one_line"]
 
 
-class ProgramError(Exception):
+class ProgramError(ContenderError):
     """A program did not do what it was asked for; the text is one line that says why."""
 
 
@@ -36,7 +38,7 @@ class Program:
         argv: the program and its arguments.
         core: the only one that it may run on, where the platform can do that.
 
-    Raises `ProgramError` when it cannot be started.
+    Raises `UnsupportedError` when it cannot be started.
     """
 
     def __init__(self, name: str, argv: Sequence[str], core: int | None = None) -> None:
@@ -58,7 +60,7 @@ class Program:
                     start_new_session=True,
                 )
         except (OSError, ValueError) as error:
-            raise ProgramError(f"{name} cannot be started: {_reason(error, argv)}") from None
+            raise UnsupportedError(f"{name} cannot be started: {_reason(error, argv)}") from None
         self._readers = [
             threading.Thread(target=self._read, args=(file, keep), name=f"output of {name}", daemon=True)
             for file, keep in ((self._child.stdout, self._keep_row), (self._child.stderr, self._keep_words))

@@ -1,0 +1,229 @@
+"""Other implementations of libp2p, through the command line that their peers share.
+
+`COMMAND listen …` prints `{"event": "listening", "addrs": […]}` and serves until SIGTERM; `COMMAND perf`,
+`ping`, `streams` and `handshakes` with `--to ADDR` print one result and end, with exit status 0 when it
+held. All take `--transport`, `--security` and `--muxer`.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+from plait.bench.results import Subject
+from plait.bench.subjects.contender import ContenderError, Setting, UnsupportedError
+from plait.bench.subjects.pace import Pace
+from plait.bench.subjects.programs import Program, one_line
+from plait.bench.works import Answered, Bulk, Churned, ConnectionChurn, Moved, PipeChurn, Requests, Work
+from plait.exceptions import ConfigError
+
+__all__ = ["LARGEST_PING", "WRITE_SIZE", "Peer", "Summarised"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A contender: a peer as dialer against the same peer as listener.
+
+    Attributes:
+        name: of the implementation.
+        command: its program, with arguments that come before all others.
+        transport, security, muxer: what both are asked for, and all that they then offer.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    transport: str = "tcp"
+    security: str = "noise"
+    muxer: str = "yamux"
+
+    @classmethod
+    def parse(cls, text: str) -> Peer:
+        """From `NAME=COMMAND`, the command as a shell splits it. Raises `ConfigError`."""
+        name, sign, command = text.partition("=")
+        try:
+            words = shlex.split(command)
+        except ValueError as error:
+            raise ConfigError(f"the command of the peer {text!r} cannot be split: {error}") from None
+        if not sign or not name.strip() or not words or not text.isprintable():
+            raise ConfigError(f"{text!r} is no peer", hint="write NAME=COMMAND")
+        return cls(name.strip(), tuple(words))
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(self.name, self.transport, self.security, self.muxer)
+
+    def knows(self, work: Work[Any]) -> bool:
+        """Whether the shared command line has words for this work."""
+        match work:
+            case Bulk():
+                return work.direction != "duplex" and work.pipes == 1 and work.write_size == WRITE_SIZE
+            case Requests():
+                return work.depth == 1 and work.size <= LARGEST_PING
+            case PipeChurn() | ConnectionChurn():
+                return True
+        return False
+
+    @contextmanager
+    def start(self, setting: Setting) -> Iterator[RunningPeer]:
+        """As `Contender.start`; in two processes of its own, whatever the setting says."""
+        near, far = setting.cores or (None, None)
+        lifetime = ["--seconds", f"{LIFETIME:.0f}"]
+        with Program(self.name, [*self.command, "listen", *self._stack(), *lifetime], far) as listener:
+            addresses = listener.event("listening", setting.patience).get("addrs")
+            address = _loopback(addresses)
+            if address is None:
+                raise ContenderError(f"{self.name} listens on no loopback address: {_shown(addresses)}")
+            yield RunningPeer(self, listener, address, near)
+
+    def ask(self, command: str, address: str, *arguments: str, core: int | None, patience: float) -> Answer:
+        """Runs the dialer once. Raises `ContenderError`."""
+        argv = [*self.command, command, *self._stack(), "--to", address, *arguments]
+        with Program(f"{self.name} {command}", argv, core) as dialer:
+            return Answer(self.name, dialer.result(patience))
+
+    def _stack(self) -> list[str]:
+        return ["--transport", self.transport, "--security", self.security, "--muxer", self.muxer]
+
+
+class RunningPeer:
+    """A peer that listens; each work starts the dialer anew, with its dial outside of what is measured."""
+
+    def __init__(self, peer: Peer, listener: Program, address: str, core: int | None) -> None:
+        self._peer = peer
+        self._listener = listener
+        self._address = address
+        self._core = core
+        self._paces: dict[str, Pace] = {}
+
+    def measure(self, work: Work[T], patience: float) -> T:
+        """As `Running.measure`."""
+        if not self._peer.knows(work):
+            raise UnsupportedError(f"the peers' command line has no words for {type(work).__name__}")
+        # What it gives is what the class of the work says, which no type checker can see.
+        return cast(T, self._outcome(work, time.monotonic() + patience))
+
+    def _outcome(self, work: Work[Any], end: float) -> object:
+        match work:
+            case Bulk():
+                return self._bulk(work, end)
+            case Requests():
+                return self._pings(work, end)
+            case PipeChurn():
+                return self._churn("streams", work.count, work.at_once, end)
+            case ConnectionChurn():
+                return self._churn("handshakes", work.count, work.at_once, end)
+        raise AssertionError("`knows` and this agree")
+
+    def _bulk(self, work: Bulk, end: float) -> Moved:
+        def once(amount: int) -> tuple[float, Moved]:
+            answer, far = self._ask("perf", end, f"--{work.direction}", str(amount))
+            seconds = answer.positive("seconds")
+            return seconds, Moved(seconds, [amount], answer.optional("cpu_s"), far)
+
+        pace = self._paces.setdefault(f"perf {work.direction}", Pace(FIRST_BYTES, MOST_BYTES))
+        return pace.run(work.seconds, once)
+
+    def _pings(self, work: Requests, end: float) -> Answered:
+        def once(amount: int) -> tuple[float, Answered]:
+            answer, far = self._ask("ping", end, "--count", str(amount))
+            times = answer.inside("rtt_ms")
+            if times.positive("n") != amount:
+                raise ContenderError(f"{self._peer.name} answered {times.positive('n'):g} of {amount} pings")
+            known = {0.5: times.positive("p50") / 1e3, 0.99: times.positive("p99") / 1e3}
+            # One at a time, and no peer says how long all of them took.
+            seconds = amount * known[0.5]
+            return seconds, Summarised(seconds, (), answer.optional("cpu_s"), far, known)
+
+        pace = self._paces.setdefault("ping", Pace(FIRST_PINGS, MOST_PINGS))
+        return pace.run(work.seconds, once)
+
+    def _churn(self, command: str, count: int, at_once: int, end: float) -> Churned:
+        answer, far = self._ask(command, end, "--count", str(count), "--parallel", str(at_once))
+        # One that has no word for it ignores the option, and runs them one after the other.
+        ran = answer.positive("parallel")
+        if ran != at_once:
+            raise UnsupportedError(f"{self._peer.name} ran {ran:g} at once where {at_once} were asked for")
+        seconds = count / answer.positive("per_second")
+        return Churned(count, seconds, near_cpu=answer.optional("cpu_s"), far_cpu=far)
+
+    def _ask(self, command: str, end: float, *arguments: str) -> tuple[Answer, float | None]:
+        """The answer, and the seconds of processor that the listener used meanwhile, with the dial."""
+        before = self._listener.cpu_seconds()
+        left = max(0.0, end - time.monotonic())
+        try:
+            answer = self._peer.ask(command, self._address, *arguments, core=self._core, patience=left)
+        except ContenderError as error:
+            if not self._listener.is_running:
+                why = self._listener.why()
+                raise ContenderError(f"{error}; its listener had ended: {why}") from None
+            raise
+        after = self._listener.cpu_seconds()
+        return answer, None if before is None or after is None else after - before
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An object that somebody printed. The getters raise `ContenderError` for what is not there or absurd."""
+
+    name: str
+    fields: Mapping[str, Any]
+
+    def positive(self, field: str) -> float:
+        value = self.fields.get(field)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+            raise ContenderError(f"{self.name} answered without a usable {field!r}: {_shown(self.fields)}")
+        return float(value)
+
+    def optional(self, field: str) -> float | None:
+        """A number from 0 on; `None` where there is none."""
+        value = self.fields.get(field)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+            return None
+        return float(value)
+
+    def inside(self, field: str) -> Answer:
+        value = self.fields.get(field)
+        if not isinstance(value, dict):
+            raise ContenderError(f"{self.name} answered without {field!r}: {_shown(self.fields)}")
+        return Answer(self.name, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Summarised(Answered):
+    """Responses of which somebody else has told no more than this; `latencies` is empty.
+
+    Attributes:
+        quantiles: by their share: `{0.5: …, 0.99: …}`, in seconds.
+    """
+
+    quantiles: Mapping[float, float] = field(default_factory=dict)
+
+
+def _loopback(addresses: object) -> str | None:
+    if isinstance(addresses, list):
+        for address in addresses:
+            if isinstance(address, str) and address.startswith("/ip4/127.0.0.1/") and "/p2p/" in address:
+                return address
+    return None
+
+
+def _shown(value: object) -> str:
+    return one_line(repr(value), 100)
+
+
+# Bytes of a write that all peers make.
+WRITE_SIZE = 64 << 10
+# A ping has 32 bytes; what fits into one packet as well takes as long.
+LARGEST_PING = 1 << 10
+# Seconds after which a listener ends by itself, should nobody be there any more who ends it.
+LIFETIME = 3600.0
+# Some milliseconds for the slowest; then as much as a fast machine moves in some seconds.
+FIRST_BYTES, MOST_BYTES = 4 << 20, 8 << 30
+FIRST_PINGS, MOST_PINGS = 50, 100_000
