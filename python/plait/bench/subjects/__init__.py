@@ -7,11 +7,19 @@ Gives: `Contender` for what is measured as a whole, `Ends` for a stack with both
 May look at: `bench.works`, `bench.results`; rooms below `bench`.
 """
 
-from plait.bench.subjects.contender import Contender, ContenderError, Running, Setting, UnsupportedError
+from plait.bench.subjects.contender import (
+    Choosy,
+    Contender,
+    ContenderError,
+    Running,
+    Setting,
+    UnsupportedError,
+)
 from plait.bench.subjects.ends import Answer, Dialer, Ends, Link, Pipe
 
 __all__ = [
     "Answer",
+    "Choosy",
     "Contender",
     "ContenderError",
     "Dialer",

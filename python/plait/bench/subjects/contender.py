@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from plait.exceptions import PlaitError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from plait.bench.results import Subject
     from plait.bench.works import Work
 
-__all__ = ["Contender", "ContenderError", "Running", "Setting", "UnsupportedError"]
+__all__ = ["Choosy", "Contender", "ContenderError", "Running", "Setting", "UnsupportedError"]
 
 T = TypeVar("T")
 
@@ -82,3 +82,11 @@ class Contender(Protocol):
             UnsupportedError: it is not installed, or this platform cannot run it.
             ContenderError: it did not start.
         """
+
+
+@runtime_checkable
+class Choosy(Contender, Protocol):
+    """A contender that can do few works: a program of somebody else, an address."""
+
+    def knows(self, work: Work[Any]) -> bool:
+        """Whether it can do this one; where not, its cell stays empty without a failure."""

@@ -12,7 +12,7 @@ import shlex
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from plait.bench.results import Subject
@@ -22,7 +22,7 @@ from plait.bench.subjects.programs import Program, one_line
 from plait.bench.works import Answered, Bulk, Churned, ConnectionChurn, Moved, PipeChurn, Requests, Work
 from plait.exceptions import ConfigError
 
-__all__ = ["LARGEST_PING", "WRITE_SIZE", "Peer", "Summarised"]
+__all__ = ["LARGEST_PING", "WRITE_SIZE", "Peer"]
 
 T = TypeVar("T")
 
@@ -139,7 +139,7 @@ class RunningPeer:
             known = {0.5: times.positive("p50") / 1e3, 0.99: times.positive("p99") / 1e3}
             # One at a time, and no peer says how long all of them took.
             seconds = amount * known[0.5]
-            return seconds, Summarised(seconds, (), answer.optional("cpu_s"), far, known)
+            return seconds, Answered(seconds, (), answer.optional("cpu_s"), far, known)
 
         pace = self._paces.setdefault("ping", Pace(FIRST_PINGS, MOST_PINGS))
         return pace.run(work.seconds, once)
@@ -193,17 +193,6 @@ class Answer:
         if not isinstance(value, dict):
             raise ContenderError(f"{self.name} answered without {field!r}: {_shown(self.fields)}")
         return Answer(self.name, value)
-
-
-@dataclass(frozen=True, slots=True)
-class Summarised(Answered):
-    """Responses of which somebody else has told no more than this; `latencies` is empty.
-
-    Attributes:
-        quantiles: by their share: `{0.5: …, 0.99: …}`, in seconds.
-    """
-
-    quantiles: Mapping[float, float] = field(default_factory=dict)
 
 
 def _loopback(addresses: object) -> str | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from plait.bench.works.work import Near
 
@@ -16,14 +16,17 @@ class Answered:
 
     Attributes:
         seconds: from the first request to the last response.
-        latencies: seconds from each request to its response, ascending.
+        latencies: seconds from each request to its response, ascending; empty where whoever measured
+            tells only some quantiles.
         near_cpu, far_cpu: as in `Moved`.
+        quantiles: those, by their share: `{0.5: …, 0.99: …}`; empty beside latencies.
     """
 
     seconds: float
     latencies: Sequence[float]
     near_cpu: float | None = None
     far_cpu: float | None = None
+    quantiles: Mapping[float, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
