@@ -12,7 +12,7 @@ import shlex
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
 from plait.bench.results import Subject
@@ -54,6 +54,15 @@ class Peer:
         if not sign or not name.strip() or not words or not text.isprintable():
             raise ConfigError(f"{text!r} is no peer", hint="write NAME=COMMAND")
         return cls(name.strip(), tuple(words))
+
+    def over(self, transport: str, security: str = "", muxer: str = "") -> Peer:
+        """The same over another stack; what is empty stays."""
+        return replace(
+            self,
+            transport=transport or self.transport,
+            security=security or self.security,
+            muxer=muxer or self.muxer,
+        )
 
     @property
     def subject(self) -> Subject:
@@ -125,7 +134,7 @@ class RunningPeer:
         def once(amount: int) -> tuple[float, Moved]:
             answer, far = self._ask("perf", end, f"--{work.direction}", str(amount))
             seconds = answer.positive("seconds")
-            return seconds, Moved(seconds, [amount], answer.optional("cpu_s"), far)
+            return seconds, Moved(seconds, [amount], near_cpu=answer.optional("cpu_s"), far_cpu=far)
 
         pace = self._paces.setdefault(f"perf {work.direction}", Pace(FIRST_BYTES, MOST_BYTES))
         return pace.run(work.seconds, once)
@@ -139,7 +148,9 @@ class RunningPeer:
             known = {0.5: times.positive("p50") / 1e3, 0.99: times.positive("p99") / 1e3}
             # One at a time, and no peer says how long all of them took.
             seconds = amount * known[0.5]
-            return seconds, Answered(seconds, (), answer.optional("cpu_s"), far, known)
+            return seconds, Answered(
+                seconds, (), near_cpu=answer.optional("cpu_s"), far_cpu=far, quantiles=known
+            )
 
         pace = self._paces.setdefault("ping", Pace(FIRST_PINGS, MOST_PINGS))
         return pace.run(work.seconds, once)

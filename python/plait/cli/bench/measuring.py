@@ -1,0 +1,195 @@
+"""A run from its plan to its files, whatever ends it."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from plait.bench.environment import environment
+from plait.bench.plan import Plan
+from plait.bench.reports import Writer, table, write_all
+from plait.bench.reports.records import record
+from plait.bench.results import Failure, Finding, Run
+from plait.bench.run import run as run_plan
+from plait.cli.bench.choosing import choose
+from plait.cli.bench.watching import View, make_view
+from plait.cli.output import Output, counted
+
+__all__ = ["measure"]
+
+
+def measure(options: argparse.Namespace, out: Output) -> int:
+    """Measures, prints, writes. Returns the exit status; raises `ConfigError` before anything is measured."""
+    plan = choose(options)
+    found = Run(_now(), ["plait", *sys.argv[1:]], environment())
+    files = _Files(options.out or Path(f"plait-bench-{found.started.replace(':', '')}"), out)
+    ended = _Ended()
+    error: Exception | None = None
+    with _sigterm_as_ctrl_c(ended), files.writing(found) as writer, make_view(out) as view:
+        recorder = _Recorder(found, writer, view, out)
+        try:
+            found.finished = run_plan(plan, recorder, environment=found.environment).finished
+        except KeyboardInterrupt:
+            pass
+        except Exception as defect:
+            # What was measured is told first.
+            error = defect
+        if found.finished:
+            writer.finish()
+    if recorder.error is not None:
+        files.reports(found)
+        raise recorder.error
+    _told(found, files, out)
+    if error is not None:
+        raise error
+    if not found.finished:
+        return TERMINATED if ended.by_sigterm else INTERRUPTED
+    return FAILED if files.lost or _failures(found) else DONE
+
+
+def _told(found: Run, files: _Files, out: Output) -> None:
+    """The table, then the reports: a disk that is full costs nothing that can still be printed."""
+    try:
+        if not out.json:
+            columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH
+            out.result("table", table(found, width=max(columns, WIDTH)).rstrip("\n"))
+    finally:
+        written = files.reports(found)
+    if not found.finished:
+        out.note("broken off: what is above was measured until then")
+    out.result(
+        "done",
+        finished=found.finished,
+        findings=len(found.findings),
+        failures=len(_failures(found)),
+        files=[str(path) for path in written],
+    )
+    if written:
+        out.note(f"wrote {counted(len(written))} to {files.folder}: {', '.join(p.name for p in written)}")
+
+
+class _Files:
+    """The folder of a run. What cannot be written is one line for each file, and remembered.
+
+    Attributes:
+        lost: whether something that should be there is not.
+    """
+
+    def __init__(self, folder: Path, out: Output) -> None:
+        self.folder = folder
+        self.lost = False
+        self._out = out
+        self._results = folder / RESULTS
+        self._there = False
+
+    @contextlib.contextmanager
+    def writing(self, found: Run) -> Iterator[Writer]:
+        """What writes the results, line by line; without a folder, it writes nothing."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._there = True
+        except OSError as error:
+            self._warn(f"nothing is written to {self.folder}: {error.strerror or error}")
+        with contextlib.ExitStack() as stack:
+            writer = Writer(self._results, self._warn)
+            if self._there:
+                stack.enter_context(writer)
+                writer.write_run(found)
+            yield writer
+
+    def reports(self, found: Run) -> list[Path]:
+        """Writes them; gives what is there now."""
+        if not self._there:
+            return []
+        results = [self._results] if self._results.is_file() else []
+        # Nothing was measured: reports of nothing would replace those of an earlier run.
+        return [*results, *(write_all(found, self.folder, self._warn) if found.findings else [])]
+
+    def _warn(self, text: str) -> None:
+        self.lost = True
+        self._out.error(OSError(text), text, event="warning")
+
+
+class _Recorder:
+    """Keeps the findings, also when the engine does not come back, and hands them on. A `Watcher`.
+
+    Attributes:
+        error: why the findings can no longer be told; it ends the run.
+    """
+
+    def __init__(self, found: Run, writer: Writer, view: View, out: Output) -> None:
+        self.error: OSError | None = None
+        self._run = found
+        self._writer = writer
+        self._view = view
+        self._out = out
+
+    def begins(self, plan: Plan, total_steps: int) -> None:
+        scenarios = [one.name for one in plan.scenarios]
+        subjects = [str(one.subject) for one in plan.contenders]
+        self._tell(lambda: self._view.begins(total_steps))
+        self._tell(
+            lambda: self._out.result("begins", steps=total_steps, scenarios=scenarios, subjects=subjects)
+        )
+
+    def step(self, text: str) -> None:
+        self._tell(lambda: self._view.step(text))
+
+    def found(self, finding: Finding) -> None:
+        self._run.findings.append(finding)
+        self._writer.write(finding)
+        self._tell(lambda: self._view.found(finding))
+        if self._out.json:
+            self._tell(lambda: self._out.result("finding", **record(finding)))
+
+    def _tell(self, say: Callable[[], None]) -> None:
+        try:
+            say()
+        except OSError as error:
+            # Nobody reads any more. The engine takes what is raised here as Ctrl-C.
+            self.error = error
+            raise
+
+
+class _Ended:
+    by_sigterm = False
+
+
+@contextlib.contextmanager
+def _sigterm_as_ctrl_c(ended: _Ended) -> Iterator[None]:
+    """A service manager's word ends the run as a person's would: with its children, and with a table."""
+
+    def handle(number: int, frame: object) -> None:
+        ended.by_sigterm = True
+        signal.raise_signal(signal.SIGINT)
+
+    try:
+        before = signal.signal(signal.SIGTERM, handle)
+    except ValueError:
+        # Only the main thread may, and only its signals end us.
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _failures(found: Run) -> list[Finding]:
+    return [finding for finding in found.findings if isinstance(finding, Failure)]
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+RESULTS = "results.jsonl"
+# Columns of a table that goes to no terminal, and the least of one that does.
+WIDTH = 100
+DONE, FAILED, INTERRUPTED, TERMINATED = 0, 1, 130, 143
