@@ -72,19 +72,30 @@ def _contenders(options: argparse.Namespace) -> Sequence[Contender]:
         others += [peer.over(*stack) for stack in stacks] or [peer]
     others += _remotes(options.to, options.loop)
     here = registry.contenders()
+    for kind, wanted in (("loop", options.loop), ("driver", options.driver)):
+        _check(kind, wanted, here)
     if options.subject:
         chosen = _called(options.subject, [*here, *others])
     elif options.to and not (options.peer or stacks or options.driver):
-        return others
+        chosen = others
     else:
         # What cannot be measured here is left out unless it is asked for; `list` has it.
         able = [one for one in here if not_installed(one.subject) is None]
-        quick = registry.quick_contenders() if options.quick else able
+        quick = [one for one in registry.quick_contenders() if one in able] if options.quick else able
         # A short run leaves most stacks out. Who asks for one of those means it.
-        if not _filtered(quick, stacks, options):
-            quick = able
-        chosen = [*_filtered([one for one in quick if one in able], stacks, options), *others]
-    return _filtered(chosen, stacks, options, must=True)
+        asked = any(one.subject.implementation == PLAIT for one in _filtered(quick, stacks, options))
+        chosen = [*(quick if asked else able), *others]
+    left = _filtered(chosen, stacks, options)
+    if not left:
+        raise ConfigError("nothing is left to measure", hint="`plait bench list` says what there is")
+    return left
+
+
+def _check(kind: str, wanted: Iterable[str], every: Iterable[Contender]) -> None:
+    known = sorted({value for one in every if (value := getattr(one.subject, kind))})
+    for name in wanted:
+        if name not in known:
+            raise ConfigError(f"no {kind} is called {name!r}", hint=_hint(name, known))
 
 
 def _called(wanted: Iterable[str], every: Sequence[Contender]) -> list[Contender]:
@@ -100,29 +111,20 @@ def _called(wanted: Iterable[str], every: Sequence[Contender]) -> list[Contender
 
 
 def _filtered(
-    contenders: Iterable[Contender],
-    stacks: Sequence[Sequence[str]],
-    options: argparse.Namespace,
-    *,
-    must: bool = False,
+    contenders: Iterable[Contender], stacks: Sequence[Sequence[str]], options: argparse.Namespace
 ) -> list[Contender]:
-    """Those on these stacks, loops and drivers; one that has no such thing at all stays.
-
-    Raises `ConfigError` when nothing is left that `must` be there.
-    """
-    left = list(contenders)
-    for kind, wanted in (("loop", options.loop), ("driver", options.driver)):
-        known = sorted({value for one in left if (value := getattr(one.subject, kind))})
-        left = [one for one in left if not wanted or getattr(one.subject, kind) in ("", *wanted)]
-        for name in wanted:
-            if must and name not in known:
-                raise ConfigError(f"no {kind} is called {name!r}", hint=_hint(name, known))
-    if stacks:
-        plait = [one for one in left if one.subject.implementation == PLAIT]
-        left = [one for one in left if one not in plait or any(_on(one.subject, stack) for stack in stacks)]
-    if must and not left:
-        raise ConfigError("nothing is left to measure", hint="`plait bench list` says what there is")
-    return left
+    """Those on these stacks, loops and drivers; one that has no such thing at all stays."""
+    return [
+        one
+        for one in contenders
+        if (not options.loop or one.subject.loop in ("", *options.loop))
+        and (not options.driver or one.subject.driver in ("", *options.driver))
+        and (
+            not stacks
+            or one.subject.implementation != PLAIT
+            or any(_on(one.subject, stack) for stack in stacks)
+        )
+    ]
 
 
 def _on(subject: Subject, stack: Sequence[str]) -> bool:
