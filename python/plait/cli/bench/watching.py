@@ -137,7 +137,7 @@ class _JsonView(_Silent):
                 "progress",
                 step=self.steps,
                 total=self.total,
-                text=text,
+                doing=text,
                 remaining_seconds=None if left is None else round(left, 1),
             )
 
