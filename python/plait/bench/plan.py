@@ -46,7 +46,7 @@ class Plan:
     seconds: float = 1.0
     # What a measurement may take before it counts as hanging: the longest, churn, takes half a minute.
     patience: float = 90.0
-    # Both ends in one process share a core and a memory: that is no network. Transports in memory cannot help it.
+    # Both ends in one process share a core: that is no network. Only a transport in memory needs it.
     processes: int = 2
     pin: bool = False
     # Of the order within each round, so that nobody always runs behind the same one.

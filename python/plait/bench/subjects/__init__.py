@@ -16,6 +16,7 @@ from plait.bench.subjects.contender import (
     UnsupportedError,
 )
 from plait.bench.subjects.ends import Answer, Dialer, Ends, Link, Pipe
+from plait.bench.subjects.two_ends import TwoEnds
 
 __all__ = [
     "Answer",
@@ -28,5 +29,6 @@ __all__ = [
     "Pipe",
     "Running",
     "Setting",
+    "TwoEnds",
     "UnsupportedError",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from plait.bench.results import Subject
@@ -65,7 +65,8 @@ class Ends(Protocol):
         shares_memory: both ends have to be in one process, as with a transport in memory.
     """
 
-    shares_memory: ClassVar[bool]
+    @property
+    def shares_memory(self) -> bool: ...
 
     @property
     def subject(self) -> Subject:

@@ -8,27 +8,34 @@ May look at: the seams of `bench.subjects`, `bench.statistics`; rooms below `ben
 
 from plait.bench.works.bulk import Bulk, Direction, Moved
 from plait.bench.works.churn import Churned, ConnectionChurn, PipeChurn
+from plait.bench.works.distance import Distance, Travelled
 from plait.bench.works.harm import Harm, Harmed
 from plait.bench.works.idle import Held, Idle
+from plait.bench.works.layers import Added, Layered, Layers
 from plait.bench.works.requests import Answered, Beside, Pings, Requests
 from plait.bench.works.work import Near, Usage, Work
 
 __all__ = [
+    "Added",
     "Answered",
     "Beside",
     "Bulk",
     "Churned",
     "ConnectionChurn",
     "Direction",
+    "Distance",
     "Harm",
     "Harmed",
     "Held",
     "Idle",
+    "Layered",
+    "Layers",
     "Moved",
     "Near",
     "Pings",
     "PipeChurn",
     "Requests",
+    "Travelled",
     "Usage",
     "Work",
 ]

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from plait.bench.subjects.answering import BLOCK, TRAILER, Request, drain, read_exactly, send
+from plait.bench.works.linking import link_to
 from plait.bench.works.work import Near
 
+if TYPE_CHECKING:
+    from plait.bench.subjects.ends import Link, Pipe
+
 __all__ = ["Harm", "Harmed"]
+
+# Seconds for a window to fill: 16 MiB take some hundredths.
+FILLING = 0.1
+# How often it is looked whether the slow pipe still takes what is written, in seconds.
+LOOK = 0.02
+# A pipe that takes less between two looks is full: no slow reader reads so fast.
+TRICKLE = 256 * 1024
+# A writer that nothing stops is stopped here: it has shown what there is to show.
+ENOUGH = 128 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,27 +34,24 @@ class Harmed:
     Attributes:
         without: bytes per second that the others moved with nobody in the way.
         beside: the same beside the slow one.
-        taken: bytes that the listener read from the slow one.
-        accepted: bytes that the slow one's writer got rid of: those not read are held somewhere.
-        grown: bytes by which both processes grew together; `None` where it is not known.
+        held: bytes that the slow one's writer got rid of and its reader did not read, at the most: they
+            are in memory, of one process, the other, or the kernel.
     """
 
     without: float
     beside: float
-    taken: int
-    accepted: int
-    grown: int | None = None
+    held: int
 
 
 @dataclass(frozen=True, slots=True)
 class Harm:
-    """Bulk on several pipes while the listener hardly reads one more. Gives `Harmed`.
+    """Bulk up on several pipes while the listener hardly reads one more. Gives `Harmed`.
 
     Attributes:
         pipes: how many are read as fast as they come.
         write_size: bytes of each write.
         slow_rate: bytes per second that the listener reads from the slow one; 0: nothing ever.
-        seconds: of each of the two halves, without the slow one and beside it.
+        seconds: of each half, without the slow one and beside it.
     """
 
     pipes: int
@@ -45,4 +60,65 @@ class Harm:
     seconds: float
 
     async def over(self, near: Near) -> Harmed:
-        raise NotImplementedError
+        async with link_to(near) as link:
+            without = await self._others(link)
+            beside, held = await self._beside(link)
+        return Harmed(without, beside, held)
+
+    async def _others(self, link: Link) -> float:
+        """Bytes per second of all that are read."""
+
+        async def one() -> int:
+            pipe = await link.open()
+            await pipe.write(Request("bulk", self.write_size).pack())
+            await send(pipe, self.write_size, self.seconds)
+            await pipe.write_eof()
+            _, trailer = await drain(pipe)
+            await pipe.close()
+            return int(TRAILER.unpack(trailer)[0])
+
+        begin = time.perf_counter()
+        async with asyncio.TaskGroup() as group:
+            moving = [group.create_task(one()) for _ in range(self.pipes)]
+        return sum(task.result() for task in moving) / (time.perf_counter() - begin)
+
+    async def _beside(self, link: Link) -> tuple[float, int]:
+        slow = await link.open()
+        writing = _Writing(slow, self.write_size)
+        try:
+            # It reads a little longer than all the rest takes.
+            reading = FILLING + 2 * self.seconds
+            await slow.write(Request("slow", self.slow_rate, reading).pack())
+            task = asyncio.create_task(writing.run())
+            try:
+                await writing.full()
+                rate = await self._others(link)
+                taken = TRAILER.unpack(await read_exactly(slow, TRAILER.size))[0]
+            finally:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+        finally:
+            slow.reset()
+        return rate, writing.accepted - taken
+
+
+class _Writing:
+    """Writes until nothing is taken any more."""
+
+    def __init__(self, pipe: Pipe, size: int) -> None:
+        self.accepted = 0
+        self._pipe = pipe
+        self._block = BLOCK[:size]
+
+    async def run(self) -> None:
+        while self.accepted < ENOUGH:
+            await self._pipe.write(self._block)
+            self.accepted += len(self._block)
+
+    async def full(self) -> None:
+        end = time.perf_counter() + FILLING
+        before = -TRICKLE
+        while self.accepted - before >= TRICKLE and time.perf_counter() < end:
+            before = self.accepted
+            await asyncio.sleep(LOOK)

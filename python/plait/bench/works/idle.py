@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Literal
 
-from plait.bench.works.work import Near
+from plait.bench import usage
+from plait.bench.works.linking import link_to, one_there_and_back
+from plait.bench.works.work import Near, Usage
 
 __all__ = ["Held", "Idle"]
+
+# Opened and closed before anything is counted: what is loaded or made once is not the cost of one more.
+WARM_UP = 8
+# Seconds for what follows a handshake to end, before memory and wake-ups are looked at.
+CALM = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +50,43 @@ class Idle:
     seconds: float
 
     async def over(self, near: Near) -> Held:
-        raise NotImplementedError
+        async with AsyncExitStack() as stack:
+            await self._open(near, stack, min(WARM_UP, self.count))
+        async with AsyncExitStack() as stack:
+            # The connection itself is no cost of its streams.
+            link = await stack.enter_async_context(link_to(near)) if self.what == "stream" else None
+            await asyncio.sleep(CALM)
+            before = await _settled(near)
+            if link is None:
+                await self._open(near, stack, self.count)
+            else:
+                for _ in range(self.count):
+                    await one_there_and_back(await link.open())
+            await asyncio.sleep(CALM)
+            after = await _settled(near)
+            wakeups = await self._wakeups(near)
+        near_grown, far_grown = (
+            (late.memory - early.memory) / self.count if early.memory else None
+            for early, late in zip(before, after, strict=True)
+        )
+        return Held(self.count, near_grown, None if near.alone else far_grown, wakeups)
+
+    async def _open(self, near: Near, stack: AsyncExitStack, count: int) -> None:
+        for _ in range(count):
+            link = await stack.enter_async_context(link_to(near))
+            await one_there_and_back(await link.open())
+
+    async def _wakeups(self, near: Near) -> float | None:
+        before = near.usage().wakeups, (await near.far_usage()).wakeups
+        await asyncio.sleep(self.seconds)
+        after = near.usage().wakeups, (await near.far_usage()).wakeups
+        if not after[0]:
+            return None
+        # One of ours is the end of this sleep.
+        ours, theirs = max(0, after[0] - before[0] - 1), after[1] - before[1]
+        return (ours if near.alone else ours + theirs) / self.seconds
+
+
+async def _settled(near: Near) -> tuple[Usage, Usage]:
+    usage.settle()
+    return near.usage(), await near.far_usage(settle=True)

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from plait.bench.subjects.answering import BLOCK, READ_SIZE, TRAILER, Request, drain, read_exactly, send
+from plait.bench.works.linking import link_to
 from plait.bench.works.work import Near
+
+if TYPE_CHECKING:
+    from plait.bench.subjects.ends import Link, Pipe
+
+# The size that libp2p's ping has.
+PING = 32
+# Seconds for the bulk to get going before pings are counted, and to go on after the last.
+RAMP = 0.05
 
 __all__ = ["Answered", "Beside", "Pings", "Requests"]
 
@@ -35,7 +49,8 @@ class Requests:
 
     Attributes:
         size: bytes of a request, and of its response.
-        depth: how many are on the way at once, on one pipe; each response makes room for one request.
+        depth: how many are on the way at once, on one pipe; each response makes room for one request. All
+            of them together have to fit into what a pipe holds, or both ends wait for ever.
         seconds: how long requests are sent.
     """
 
@@ -44,7 +59,38 @@ class Requests:
     seconds: float
 
     async def over(self, near: Near) -> Answered:
-        raise NotImplementedError
+        async with link_to(near) as link:
+            pipe = await link.open()
+            await pipe.write(Request("reply", self.size).pack())
+            near_before, far_before = near.usage().cpu, (await near.far_usage()).cpu
+            seconds, latencies = await self._ask(pipe)
+            near_cpu, far_cpu = near.usage().cpu - near_before, (await near.far_usage()).cpu - far_before
+            await pipe.close()
+        latencies.sort()
+        return Answered(seconds, latencies, near_cpu, None if near.alone else far_cpu)
+
+    async def _ask(self, pipe: Pipe) -> tuple[float, list[float]]:
+        message, size, clock = BLOCK[: self.size], self.size, time.perf_counter
+        asked: deque[float] = deque()
+        latencies: list[float] = []
+        begin = clock()
+        end = begin + self.seconds
+        for _ in range(self.depth):
+            asked.append(clock())
+            await pipe.write(message)
+        rest = 0
+        while asked:
+            data = await pipe.read(READ_SIZE)
+            if not data:
+                raise EOFError("the listener ended before it had answered")
+            now = clock()
+            whole, rest = divmod(rest + len(data), size)
+            latencies.extend(now - asked.popleft() for _ in range(whole))
+            if now < end:
+                for _ in range(whole):
+                    asked.append(clock())
+                    await pipe.write(message)
+        return clock() - begin, latencies
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,4 +124,37 @@ class Pings:
     seconds: float
 
     async def over(self, near: Near) -> Beside:
-        raise NotImplementedError
+        async with link_to(near) as link:
+            pinged = await link.open()
+            await pinged.write(Request("reply", PING).pack())
+            quiet = await self._ping(pinged)
+            async with asyncio.TaskGroup() as group:
+                begin = time.perf_counter()
+                bulk = [group.create_task(self._move(link)) for _ in range(self.pipes)]
+                await asyncio.sleep(RAMP)
+                loaded = await self._ping(pinged)
+            seconds = time.perf_counter() - begin
+            await pinged.close()
+        return Beside(quiet, loaded, sum(task.result() for task in bulk) / seconds)
+
+    async def _ping(self, pipe: Pipe) -> list[float]:
+        message, clock = BLOCK[:PING], time.perf_counter
+        latencies: list[float] = []
+        end = clock() + self.seconds
+        # One at least, however long it takes.
+        while not latencies or clock() < end:
+            asked = clock()
+            await pipe.write(message)
+            await read_exactly(pipe, PING)
+            latencies.append(clock() - asked)
+        latencies.sort()
+        return latencies
+
+    async def _move(self, link: Link) -> int:
+        pipe = await link.open()
+        await pipe.write(Request("bulk", self.write_size).pack())
+        await send(pipe, self.write_size, self.seconds + 2 * RAMP)
+        await pipe.write_eof()
+        _, trailer = await drain(pipe)
+        await pipe.close()
+        return int(TRAILER.unpack(trailer)[0])

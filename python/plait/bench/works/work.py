@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from plait.bench.results import Subject
-    from plait.bench.subjects.ends import Link
+    from plait.bench.subjects.ends import Ends, Link
 
 __all__ = ["Near", "Usage", "Work"]
 
@@ -35,6 +35,10 @@ class Near(Protocol):
     @property
     def subject(self) -> Subject:
         """Who is measured."""
+
+    @property
+    def ends(self) -> Ends:
+        """What it is made of, for a work that puts something between the ends."""
 
     @property
     def alone(self) -> bool:
