@@ -95,8 +95,8 @@ def test_everything_that_is_installed() -> None:
 def test_sizes() -> None:
     quick = plan("--quick")
     assert quick.rounds == Plan.quick(QUESTIONS, ALL).rounds
-    asked = plan("--quick", "--rounds", "3", "--seconds", "0.5", "--pin")
-    assert (asked.rounds, asked.seconds, asked.pin) == (3, 0.5, True)
+    asked = plan("--quick", "--rounds", "3", "--seconds", "0.5", "--patience", "60", "--pin")
+    assert (asked.rounds, asked.seconds, asked.patience, asked.pin) == (3, 0.5, 60, True)
     with pytest.raises(ConfigError):
         plan("--seconds", "0")
 

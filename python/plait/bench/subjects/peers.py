@@ -156,13 +156,20 @@ class RunningPeer:
         return pace.run(work.seconds, once)
 
     def _churn(self, command: str, count: int, at_once: int, end: float) -> Churned:
-        answer, far = self._ask(command, end, "--count", str(count), "--parallel", str(at_once))
-        # One that has no word for it ignores the option, and runs them one after the other.
-        ran = answer.positive("parallel")
-        if ran != at_once:
-            raise UnsupportedError(f"{self._peer.name} ran {ran:g} at once where {at_once} were asked for")
-        seconds = count / answer.positive("per_second")
-        return Churned(count, seconds, near_cpu=answer.optional("cpu_s"), far_cpu=far)
+        def once(amount: int) -> tuple[float, Churned]:
+            answer, far = self._ask(command, end, "--count", str(amount), "--parallel", str(at_once))
+            # One that has no word for it ignores the option, and runs them one after the other.
+            ran = answer.positive("parallel")
+            if ran != at_once:
+                raise UnsupportedError(
+                    f"{self._peer.name} ran {ran:g} at once where {at_once} were asked for"
+                )
+            seconds = amount / answer.positive("per_second")
+            return seconds, Churned(amount, seconds, near_cpu=answer.optional("cpu_s"), far_cpu=far)
+
+        # The slowest would need minutes for as many as the fastest does in a second.
+        first = min(count, FIRST_CHURNS + 2 * at_once)
+        return self._paces.setdefault(f"{command} {at_once}", Pace(first, count)).run(CHURN_SECONDS, once)
 
     def _ask(self, command: str, end: float, *arguments: str) -> tuple[Answer, float | None]:
         """The answer, and the seconds of processor that the listener used meanwhile, with the dial."""
@@ -227,3 +234,6 @@ LIFETIME = 3600.0
 # Some milliseconds for the slowest; then as much as a fast machine moves in some seconds.
 FIRST_BYTES, MOST_BYTES = 4 << 20, 8 << 30
 FIRST_PINGS, MOST_PINGS = 50, 100_000
+FIRST_CHURNS = 20
+# Long beside a start, and what all rounds of the slowest can be waited for.
+CHURN_SECONDS = 2.0

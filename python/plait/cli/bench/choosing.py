@@ -33,8 +33,8 @@ def choose(options: argparse.Namespace) -> Plan:
     scenarios = _scenarios(options.scenario)
     contenders = _contenders(options)
     plan = make(scenarios=scenarios, contenders=contenders)
-    sizes: dict[str, Any] = {"rounds": options.rounds, "seconds": options.seconds}
-    plan = replace(plan, pin=options.pin, **{name: size for name, size in sizes.items() if size is not None})
+    asked = {name: getattr(options, name) for name in ("rounds", "seconds", "patience")}
+    plan = replace(plan, pin=options.pin, **{name: size for name, size in asked.items() if size is not None})
     if options.scenario:
         return plan
     # Whoever knows little would otherwise have a table of nothing for the rest.
