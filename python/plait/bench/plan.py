@@ -40,6 +40,10 @@ class Plan:
     rounds: int = 7
     # Rounds measured again when a ceiling moved. A machine that needs more is not quiet enough for any.
     extra_rounds: int = 2
+    # Of scenarios that count memory, which depends little on the machine's noise, and where each starts anew.
+    memory_rounds: int = 3
+    # Cells in a row that a contender may fail: who hangs in all of them would only cost patience.
+    most_failures: int = 3
     # Share of its median by which a ceiling may move: bursts of the same loop on a quiet machine stay within.
     tolerance: float = 0.15
     # Of one measurement: long beside a scheduler's tick and a window's growth, short beside a round.
@@ -58,6 +62,8 @@ class Plan:
     write_size: int = 64 * KIB
     # streams
     pipe_counts: Sequence[int] = (1, 10, 100, 1_000, 10_000)
+    # Of all streams together, where a stream ends before its time: what each has written waits in memory.
+    streams_bytes: int = 512 * MIB
     # request-response
     depths: Sequence[int] = (1, 2, 4, 8, 16, 32, 64, 128, 256)
     # Of a request and its response: a small call with an id and a few fields.
@@ -82,6 +88,9 @@ class Plan:
     # idle: divided by fewer, the allocator's pages would show. 800 inbound connections are a host's limit.
     idle_connections: int = 400
     idle_streams: int = 10_000
+    # layers: half a second for the slowest of them, all in one thread.
+    layers_bytes: int = 256 * MIB
+    layers_operations: int = 5_000
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -110,6 +119,7 @@ class Plan:
             # The least with which anything can be ranked, and one that may get lost.
             rounds=5,
             extra_rounds=1,
+            memory_rounds=2,
             seconds=0.1,
             patience=15.0,
             write_sizes=(64, 4 * KIB, 64 * KIB, MIB),
@@ -123,6 +133,8 @@ class Plan:
             watched_trips=10,
             idle_connections=50,
             idle_streams=500,
+            layers_bytes=32 * MIB,
+            layers_operations=500,
         )
 
     @classmethod

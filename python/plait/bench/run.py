@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Protocol
 
+from plait.bench.ceilings import Ceilings, MachineCeilings
+from plait.bench.cores import pinned, two_cores
+from plait.bench.lineup import Lineup
 from plait.bench.plan import Plan
 from plait.bench.results import Environment, Finding, Run
+from plait.bench.rounds import History, Row
+from plait.bench.scenarios import Scenario
+from plait.bench.subjects import Choosy, Setting
 
 __all__ = ["SilentWatcher", "Watcher", "run"]
 
@@ -15,7 +23,7 @@ __all__ = ["SilentWatcher", "Watcher", "run"]
 class Watcher(Protocol):
     """Who follows a run: a live view, a file, a test. All calls come from the thread that runs the plan.
 
-    What a method raises ends the run as `KeyboardInterrupt` does.
+    What a method raises ends the run and comes out of it; only for `KeyboardInterrupt` the run is given.
     """
 
     def begins(self, plan: Plan, total_steps: int) -> None:
@@ -38,7 +46,13 @@ class SilentWatcher:
     def found(self, finding: Finding) -> None: ...
 
 
-def run(plan: Plan, watcher: Watcher | None = None, *, environment: Environment | None = None) -> Run:
+def run(
+    plan: Plan,
+    watcher: Watcher | None = None,
+    *,
+    environment: Environment | None = None,
+    ceilings: Ceilings | None = None,
+) -> Run:
     """Measures everything in the plan.
 
     A contender that cannot be measured costs its cell and never the run: a `Failure` says why.
@@ -47,14 +61,51 @@ def run(plan: Plan, watcher: Watcher | None = None, *, environment: Environment 
         plan: what to measure.
         watcher: is told as it goes.
         environment: as `plait.bench.environment` finds it when `None`.
+        ceilings: what is measured between rounds; of this machine when `None`.
 
     Returns:
         all findings. `finished` is `False` when Ctrl-C ended it; every child has ended by then, and the
         findings made so far are in it.
+
+    Raises:
+        ConfigError: pinning was asked for where there are no two cores, or no means for it.
     """
+    watcher = SilentWatcher() if watcher is None else watcher
     started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     found = Run(started, list(sys.argv), environment or _environment())
-    raise NotImplementedError
+    cores = two_cores() if plan.pin else None
+    history = History()
+    rows = [row for scenario in plan.scenarios for row in _rows(plan, scenario, history)]
+    setting = Setting(processes=plan.processes, cores=cores, patience=plan.patience)
+    try:
+        with ExitStack() as stack:
+            if ceilings is None:
+                ceilings = stack.enter_context(MachineCeilings())
+            stack.enter_context(pinned(cores[0] if cores else None))
+            lineup = stack.enter_context(Lineup(setting, plan.most_failures))
+            watcher.begins(plan, sum(row.steps for row in rows))
+            for row in rows:
+                try:
+                    row.measure(lineup, ceilings, watcher.step)
+                finally:
+                    for finding in row.findings():
+                        found.findings.append(finding)
+                        watcher.found(finding)
+        found.finished = True
+    except KeyboardInterrupt:
+        pass
+    return found
+
+
+def _rows(plan: Plan, scenario: Scenario, history: History) -> Iterator[Row]:
+    for given, work in scenario.rows(plan):
+        entrants = [
+            one
+            for one in plan.contenders
+            if scenario.suits(one.subject, given) and (not isinstance(one, Choosy) or one.knows(work))
+        ]
+        if entrants:
+            yield Row(plan, scenario, given, work, entrants, history)
 
 
 def _environment() -> Environment:

@@ -8,6 +8,7 @@ import gc
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 
 from plait.bench.works.work import Usage
@@ -17,8 +18,7 @@ __all__ = ["settle", "usage"]
 
 def usage() -> Usage:
     """Of this process, now; may be asked in any thread, and counts the main one's wake-ups alone."""
-    times = os.times()
-    return Usage(times.user + times.system, _resident(), _wakeups())
+    return Usage(time.process_time(), _resident(), _wakeups())
 
 
 def settle() -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
-from plait.bench.results import Metric, Parameters, Subject
+from plait.bench.results import Cell, Metric, Parameters, Subject
 
 if TYPE_CHECKING:
     from plait.bench.plan import Plan
@@ -20,12 +20,12 @@ class Figure:
     """One value of one round; it becomes a `Sample`.
 
     Attributes:
-        rated: whether raw TCP's ceiling is in this metric's unit, MB/s.
+        ceiling: what the machine could do right then, in the metric's unit; 0 where it has none.
     """
 
     metric: Metric
     value: float
-    rated: bool = False
+    ceiling: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Something that held in this round or did not; all rounds together become one `Verdict`.
+    """Something that held in this round or did not; all rounds together become one `Verdict`: that of the
+    round in the middle, since one round that the machine disturbed proves nothing.
 
     Attributes:
-        shortfall: how far it is from what it should be, to find the worst round.
+        shortfall: how far it is from what it should be, to put rounds in order.
     """
 
     name: str
@@ -66,11 +67,20 @@ class Scenario(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def fresh(self) -> bool:
+        """Whether contenders are started anew for each measurement: where the memory of a process is counted,
+        what earlier ones left in it would be counted too. Such figures need few rounds and no warm-up."""
+
     def rows(self, plan: Plan) -> Iterable[tuple[Parameters, Work[Any]]]:
         """The parameters of each cell, with the work that measures it."""
 
     def suits(self, subject: Subject, parameters: Parameters) -> bool:
         """Whether the question makes sense for it; where not, its cell stays empty without a failure."""
 
-    def read(self, parameters: Parameters, outcome: Any) -> Iterator[Reading]:
-        """What one outcome of the work of a cell says."""
+    def read(self, cell: Cell, outcome: Any, ceilings: Mapping[str, float]) -> Iterator[Reading]:
+        """What one outcome of the work of a cell says.
+
+        Args:
+            ceilings: of the machine beside this round, in MB/s: `loopback` for raw TCP, `aead` for sealing.
+        """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from plait import Connection, Host, HostConfig, Stream
     from plait.bench.subjects.ends import Answer, Dialer, Link
 
-__all__ = ["PROTOCOL", "PlaitEnds", "muxer_of", "security_of"]
+__all__ = ["PROTOCOL", "PlaitEnds", "muxer_of", "security_of", "started"]
 
 PROTOCOL = "/plait/bench/1.0.0"
 ADDRESSES = {"tcp": "/ip4/127.0.0.1/tcp/0", "ws": "/ip4/127.0.0.1/tcp/0/ws", "memory": "/memory/0"}
@@ -68,7 +68,7 @@ class PlaitEnds:
 
         host = Host(listen=ADDRESSES[self.transport], config=self.config())
         host.handle(PROTOCOL, handler)
-        async with host:
+        async with started(host):
             yield str(host.addresses[0])
 
     @asynccontextmanager
@@ -79,16 +79,13 @@ class PlaitEnds:
     def config(self) -> HostConfig:
         from plait import HostConfig, Limits
 
-        with warnings.catch_warnings():
-            # Whoever measures plaintext knows what it is.
-            warnings.simplefilter("ignore")
-            return HostConfig(
-                security=[security_of(self.security)],
-                muxers=[muxer_of(self.muxer)],
-                identify=False,
-                bare_sockets=self.bare_sockets,
-                limits=Limits(inbound_streams=MOST_STREAMS, handler_tasks=2 * MOST_STREAMS),
-            )
+        return HostConfig(
+            security=[security_of(self.security)],
+            muxers=[muxer_of(self.muxer)],
+            identify=False,
+            bare_sockets=self.bare_sockets,
+            limits=Limits(inbound_streams=MOST_STREAMS, handler_tasks=2 * MOST_STREAMS),
+        )
 
 
 class _Dialer:
@@ -110,7 +107,7 @@ class _Dialer:
         if self._idle:
             host = self._idle.pop()
         else:
-            host = await self._stack.enter_async_context(Host(listen=(), config=self._config))
+            host = await self._stack.enter_async_context(started(Host(listen=(), config=self._config)))
         try:
             connection = await host.connect(self._address, self._options)
         finally:
@@ -128,6 +125,16 @@ class _Link:
 
     async def close(self) -> None:
         await self._connection.close()
+
+
+@asynccontextmanager
+async def started(host: Host) -> AsyncIterator[Host]:
+    """The host, without the warning about plaintext: whoever measures that knows what it is."""
+    async with AsyncExitStack() as stack:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "plaintext")
+            await stack.enter_async_context(host)
+        yield host
 
 
 def security_of(name: str) -> Any:

@@ -116,13 +116,35 @@ class SocketPipe:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = sock
         self._loop = asyncio.get_running_loop()
+        # Once somebody has waited, the loop goes on watching: telling it each time is a system call.
+        self._is_watched = False
+        self._waiter: asyncio.Future[None] | None = None
 
     async def read(self, n: int) -> bytes:
         while True:
             try:
                 return self._socket.recv(n)
             except BlockingIOError:
-                await self._ready(self._loop.add_reader, self._loop.remove_reader)
+                if not self._is_watched:
+                    self._is_watched = True
+                    self._loop.add_reader(self._socket.fileno(), self._on_readable)
+                self._waiter = self._loop.create_future()
+                try:
+                    await self._waiter
+                finally:
+                    self._waiter = None
+
+    def _on_readable(self) -> None:
+        if self._waiter is None:
+            # Nobody reads now, and it would be said in each turn.
+            self._unwatch()
+        elif not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _unwatch(self) -> None:
+        if self._is_watched:
+            self._is_watched = False
+            self._loop.remove_reader(self._socket.fileno())
 
     async def write(self, data: bytes) -> None:
         view: bytes | memoryview = data
@@ -134,25 +156,27 @@ class SocketPipe:
             if sent == len(view):
                 return
             view = memoryview(view)[sent:]
-            await self._ready(self._loop.add_writer, self._loop.remove_writer)
+            await self._writable()
+
+    async def _writable(self) -> None:
+        ready = self._loop.create_future()
+        number = self._socket.fileno()
+        self._loop.add_writer(number, _resolve, ready)
+        try:
+            await ready
+        finally:
+            self._loop.remove_writer(number)
 
     async def write_eof(self) -> None:
         self._socket.shutdown(socket.SHUT_WR)
 
     async def close(self) -> None:
-        self._socket.close()
+        self.reset()
 
     def reset(self) -> None:
-        self._socket.close()
-
-    async def _ready(self, add: Callable[..., None], remove: Callable[[int], object]) -> None:
-        ready = self._loop.create_future()
-        number = self._socket.fileno()
-        add(number, _resolve, ready)
-        try:
-            await ready
-        finally:
-            remove(number)
+        if self._socket.fileno() >= 0:
+            self._unwatch()
+            self._socket.close()
 
 
 def _resolve(ready: asyncio.Future[None]) -> None:

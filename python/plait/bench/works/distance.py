@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from plait.bench.delayed import DelayedTransport
 from plait.bench.subjects.answering import BLOCK, READ_SIZE
 from plait.bench.subjects.contender import UnsupportedError
-from plait.bench.subjects.plait_ends import PROTOCOL, PlaitEnds
+from plait.bench.subjects.plait_ends import PROTOCOL, PlaitEnds, started
 from plait.bench.works.work import Near
 from plait.exceptions import StreamError
 
@@ -65,8 +65,9 @@ class Distance:
         link = DelayedTransport(self.delay, self.rate)
         config = replace(ends.config(), transports=lambda: [link])
         counter = _Counter()
-        async with Host(listen="/memory/0", config=config) as alice, Host(listen=(), config=config) as bob:
-            alice.handle(PROTOCOL, counter.read)
+        alice, bob = Host(listen="/memory/0", config=config), Host(listen=(), config=config)
+        alice.handle(PROTOCOL, counter.read)
+        async with started(alice), started(bob):
             connection = await bob.connect(alice.addresses[0])
             stream = await connection.open_stream(PROTOCOL, lazy=True)
             begin = time.perf_counter()

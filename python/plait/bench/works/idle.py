@@ -77,13 +77,16 @@ class Idle:
             await one_there_and_back(await link.open())
 
     async def _wakeups(self, near: Near) -> float | None:
-        before = near.usage().wakeups, (await near.far_usage()).wakeups
+        # Asking the other process makes this one sleep, so it is asked outside of what is counted here.
+        far_before = (await near.far_usage()).wakeups
+        near_before = near.usage().wakeups
         await asyncio.sleep(self.seconds)
-        after = near.usage().wakeups, (await near.far_usage()).wakeups
-        if not after[0]:
+        near_after = near.usage().wakeups
+        far_after = (await near.far_usage()).wakeups
+        if not near_after:
             return None
         # One of ours is the end of this sleep.
-        ours, theirs = max(0, after[0] - before[0] - 1), after[1] - before[1]
+        ours, theirs = max(0, near_after - near_before - 1), far_after - far_before
         return (ours if near.alone else ours + theirs) / self.seconds
 
 

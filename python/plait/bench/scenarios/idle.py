@@ -1,0 +1,50 @@
+"""idle: what connections and streams cost that do nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from plait.bench.results import Cell, Metric, Parameters, Subject
+from plait.bench.scenarios.quantities import has_streams
+from plait.bench.scenarios.scenario import Figure, Reading
+from plait.bench.works import Held, Idle, Work
+
+if TYPE_CHECKING:
+    from plait.bench.plan import Plan
+
+__all__ = ["IdleScenario"]
+
+WAKEUPS = Metric("wake-ups", "/s", "lower")
+# Seconds in which they are counted: the keep-alive of 30 s is longer, and left out.
+WATCHED = 0.5
+
+
+@dataclass(frozen=True)
+class IdleScenario:
+    """Bytes for each in the listener's process, in the dialer's, and wake-ups of both with all of them."""
+
+    name: str = "idle"
+    # A process that has done something else has memory to spare, and would seem to need none.
+    fresh: bool = True
+
+    def rows(self, plan: Plan) -> Iterable[tuple[Parameters, Work[Any]]]:
+        yield {"what": "connection"}, Idle("connection", plan.idle_connections, WATCHED)
+        yield {"what": "stream"}, Idle("stream", plan.idle_streams, WATCHED)
+
+    def suits(self, subject: Subject, parameters: Parameters) -> bool:
+        # In memory both ends are one process, whose memory has been used for all else.
+        return subject.transport != "memory" and (
+            parameters["what"] == "connection" or has_streams(subject.muxer)
+        )
+
+    def read(self, cell: Cell, outcome: Held, ceilings: Mapping[str, float]) -> Iterator[Reading]:
+        unit = f"B/{cell.parameters['what']}"
+        if outcome.far is not None:
+            yield Figure(Metric("memory", unit, "lower"), outcome.far)
+        if outcome.near is not None:
+            both = "of both ends" if outcome.far is None else "of the dialer"
+            yield Figure(Metric(f"memory {both}", unit, "lower"), outcome.near)
+        if outcome.wakeups is not None:
+            yield Figure(WAKEUPS, outcome.wakeups)
