@@ -93,6 +93,7 @@ class TestPeers:
             Bulk("duplex", WRITE_SIZE, 0.5),
             Bulk("up", 64, 0.5),
             Bulk("up", WRITE_SIZE, 0.5, pipes=2),
+            Bulk("up", WRITE_SIZE, 0.5, most=1 << 20),
             Requests(128, 2, 0.5),
             Idle("stream", 10, 0.1),
         ],

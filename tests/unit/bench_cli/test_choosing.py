@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ import pytest
 
 from plait.bench import registry
 from plait.bench.plan import Plan
-from plait.bench.results import Parameters, Subject
+from plait.bench.results import Cell, Parameters, Subject
 from plait.bench.scenarios import Reading
 from plait.bench.subjects import Contender, Running, Setting
 from plait.bench.subjects.peers import WRITE_SIZE
@@ -37,6 +37,7 @@ class Fake:
 class Question:
     name: str
     work: Work[Any]
+    fresh: bool = False
 
     def rows(self, plan: Plan) -> list[tuple[Parameters, Work[Any]]]:
         return [({}, self.work)]
@@ -44,7 +45,7 @@ class Question:
     def suits(self, subject: Subject, parameters: Parameters) -> bool:
         return True
 
-    def read(self, parameters: Parameters, outcome: Any) -> Iterator[Reading]:
+    def read(self, cell: Cell, outcome: Any, ceilings: Mapping[str, float]) -> Iterator[Reading]:
         yield from ()
 
 

@@ -14,7 +14,7 @@ import pytest
 from synthetic import ENVIRONMENT, synthetic_run
 
 from plait.bench.plan import Plan
-from plait.bench.reports import load
+from plait.bench.reports import Writer, load
 from plait.bench.results import Environment, Failure, Finding, Run
 from plait.bench.run import Watcher
 from plait.cli import main
@@ -35,17 +35,18 @@ def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Use]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(measuring, "choose", lambda options: Plan(scenarios=(), contenders=()))
     monkeypatch.setattr(measuring, "environment", lambda: ENVIRONMENT)
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
 
     def use(findings: list[Finding], then: Callable[[], None] = lambda: None) -> None:
         def run(plan: Plan, watcher: Watcher, *, environment: Environment) -> Run:
             found = Run("", [], environment)
             try:
-                watcher.begins(plan, 3)
+                watcher.begins(plan, 4)
                 for number in range(3):
                     watcher.step(f"bulk-up, round {number}")
                 for finding in findings:
                     watcher.found(finding)
+                watcher.step("streams, round 0")
                 then()
             except (KeyboardInterrupt, OSError):
                 return found
@@ -55,7 +56,7 @@ def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Use]:
         monkeypatch.setattr(measuring, "run_plan", run)
 
     yield use
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
 
 
 def interrupted() -> None:
@@ -67,7 +68,7 @@ def test_to_its_end(engine: Use, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main(["bench", "--out", "out"]) == 0
     said = capsys.readouterr()
     assert "bulk-up: One stream" in said.out
-    assert "[1/3] bulk-up, round 0" in said.err
+    assert "[1/4] bulk-up, round 0" in said.err
     assert sorted(path.name for path in Path("out").iterdir()) == FILES
     run = load("out/results.jsonl")
     assert run.finished
@@ -93,7 +94,7 @@ def test_json(engine: Use, capsys: pytest.CaptureFixture[str]) -> None:
     events = [json.loads(line) for line in said.out.splitlines()]
     names = [event["event"] for event in events]
     assert names == ["begins", "progress", *["finding"] * 6, "done"]
-    assert events[0]["steps"] == 3
+    assert events[0]["steps"] == 4
     assert {event["kind"] for event in events[2:-1]} == {"sample", "failure"}
     done = events[-1]
     assert (done["finished"], done["findings"], done["failures"]) == (True, 6, 1)
@@ -127,6 +128,24 @@ def test_broken_off(
     assert sorted(path.name for path in Path("out").iterdir()) == FILES
     assert load("out/results.jsonl").findings == MEASURED
     assert not load("out/results.jsonl").finished
+
+
+def test_ctrl_c_between_two_findings_costs_none(
+    engine: Use, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine(MEASURED)
+    write, number = Writer.write, iter(range(len(MEASURED)))
+
+    def write_and_interrupt(writer: Writer, finding: Finding) -> None:
+        write(writer, finding)
+        if next(number) == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Writer, "write", write_and_interrupt)
+    assert main(["bench", "--out", "out"]) == 130
+    run = load("out/results.jsonl")
+    assert not run.finished
+    assert run.findings == MEASURED
 
 
 def test_broken_off_before_anything_was_measured(engine: Use, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from plait.bench.subjects.programs import Program, one_line
 from plait.bench.works import Answered, Bulk, Churned, ConnectionChurn, Moved, PipeChurn, Requests, Work
 from plait.exceptions import ConfigError
 
-__all__ = ["LARGEST_PING", "WRITE_SIZE", "Peer"]
+__all__ = ["LARGEST_PING", "WRITE_SIZE", "Peer", "does_bulk"]
 
 T = TypeVar("T")
 
@@ -72,7 +72,7 @@ class Peer:
         """Whether the shared command line has words for this work."""
         match work:
             case Bulk():
-                return work.direction != "duplex" and work.pipes == 1 and work.write_size == WRITE_SIZE
+                return does_bulk(work)
             case Requests():
                 return work.depth == 1 and work.size <= LARGEST_PING
             case PipeChurn() | ConnectionChurn():
@@ -184,6 +184,11 @@ class RunningPeer:
             raise
         after = self._listener.cpu_seconds()
         return answer, None if before is None or after is None else after - before
+
+
+def does_bulk(work: Bulk) -> bool:
+    """Whether `/perf/1.0.0` can do it: one stream, one way, with a size of its own; no bound but the time."""
+    return work.direction != "duplex" and work.pipes == 1 and work.write_size == WRITE_SIZE and not work.most
 
 
 @dataclass(frozen=True, slots=True)

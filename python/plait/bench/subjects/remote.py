@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from plait.bench.results import Subject
 from plait.bench.subjects.contender import ContenderError, Setting, UnsupportedError
 from plait.bench.subjects.pace import Pace
-from plait.bench.subjects.peers import LARGEST_PING, WRITE_SIZE
+from plait.bench.subjects.peers import LARGEST_PING, does_bulk
 from plait.bench.subjects.programs import one_line
 from plait.bench.works import Answered, Bulk, Moved, Requests, Work
 from plait.exceptions import PlaitError, ProtocolNotSupportedError
@@ -49,7 +49,7 @@ class Remote:
         """Whether perf or ping can do this work."""
         match work:
             case Bulk():
-                return work.direction != "duplex" and work.pipes == 1 and work.write_size == WRITE_SIZE
+                return does_bulk(work)
             case Requests():
                 return work.depth == 1 and work.size <= LARGEST_PING
         return False

@@ -99,6 +99,12 @@ def _add_sizes(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--rounds", type=count, metavar="N", help="of each cell; five at least for a ranking")
     how.add_argument("--seconds", type=seconds, metavar="S", help="of one measurement")
     how.add_argument("--patience", type=seconds, metavar="S", help="after which a measurement hangs")
+    how.add_argument(
+        "--tolerance",
+        type=share,
+        metavar="SHARE",
+        help="how far the machine's ceiling may move before a round is dropped (default: 15%%)",
+    )
     how.add_argument("--pin", action="store_true", help="the dialer on one core, the listener on another")
     how.add_argument(
         "--out",

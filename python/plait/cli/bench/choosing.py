@@ -7,9 +7,10 @@ import difflib
 import importlib.util
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from plait.bench import registry
+from plait.bench.cores import two_cores
 from plait.bench.plan import Plan
 from plait.bench.subjects import Choosy
 from plait.bench.subjects.peers import Peer
@@ -27,13 +28,16 @@ __all__ = ["choose", "not_installed"]
 def choose(options: argparse.Namespace) -> Plan:
     """The plan that the options ask for.
 
-    Raises `ConfigError` for a name that there is not, and for options that leave nothing to measure.
+    Raises `ConfigError` for a name that there is not, for options that leave nothing to measure, and for
+    cores to pin to that there are not.
     """
+    if options.pin:
+        two_cores()
     make = Plan.quick if options.quick else Plan.full
     scenarios = _scenarios(options.scenario)
     contenders = _contenders(options)
     plan = make(scenarios=scenarios, contenders=contenders)
-    asked = {name: getattr(options, name) for name in ("rounds", "seconds", "patience")}
+    asked = {name: getattr(options, name) for name in ("rounds", "seconds", "patience", "tolerance")}
     plan = replace(plan, pin=options.pin, **{name: size for name, size in asked.items() if size is not None})
     if options.scenario:
         return plan

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import shutil
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from plait.bench.reports.records import record
 from plait.bench.results import Failure, Finding, Run
 from plait.bench.run import run as run_plan
 from plait.cli.bench.choosing import choose
+from plait.cli.bench.interrupts import Interrupts
 from plait.cli.bench.watching import View, make_view
 from plait.cli.output import Output, counted
 
@@ -29,10 +29,9 @@ def measure(options: argparse.Namespace, out: Output) -> int:
     plan = choose(options)
     found = Run(_now(), ["plait", *sys.argv[1:]], environment())
     files = _Files(options.out or Path(f"plait-bench-{found.started.replace(':', '')}"), out)
-    ended = _Ended()
     error: Exception | None = None
-    with _sigterm_as_ctrl_c(ended), files.writing(found) as writer, make_view(out) as view:
-        recorder = _Recorder(found, writer, view, out)
+    with Interrupts() as interrupts, files.writing(found) as writer, make_view(out) as view:
+        recorder = _Recorder(found, writer, view, out, interrupts)
         try:
             found.finished = run_plan(plan, recorder, environment=found.environment).finished
         except KeyboardInterrupt:
@@ -48,8 +47,8 @@ def measure(options: argparse.Namespace, out: Output) -> int:
     _told(found, files, out)
     if error is not None:
         raise error
-    if not found.finished:
-        return TERMINATED if ended.by_sigterm else INTERRUPTED
+    if interrupts.waiting or not found.finished:
+        return TERMINATED if interrupts.by_sigterm else INTERRUPTED
     return FAILED if files.lost or _failures(found) else DONE
 
 
@@ -123,8 +122,9 @@ class _Recorder:
         error: why the findings can no longer be told; it ends the run.
     """
 
-    def __init__(self, found: Run, writer: Writer, view: View, out: Output) -> None:
+    def __init__(self, found: Run, writer: Writer, view: View, out: Output, interrupts: Interrupts) -> None:
         self.error: OSError | None = None
+        self._interrupts = interrupts
         self._run = found
         self._writer = writer
         self._view = view
@@ -139,9 +139,11 @@ class _Recorder:
         )
 
     def step(self, text: str) -> None:
+        self._interrupts.release()
         self._tell(lambda: self._view.step(text))
 
     def found(self, finding: Finding) -> None:
+        self._interrupts.hold()
         self._run.findings.append(finding)
         self._writer.write(finding)
         self._tell(lambda: self._view.found(finding))
@@ -155,30 +157,6 @@ class _Recorder:
             # Nobody reads any more. The engine takes what is raised here as Ctrl-C.
             self.error = error
             raise
-
-
-class _Ended:
-    by_sigterm = False
-
-
-@contextlib.contextmanager
-def _sigterm_as_ctrl_c(ended: _Ended) -> Iterator[None]:
-    """A service manager's word ends the run as a person's would: with its children, and with a table."""
-
-    def handle(number: int, frame: object) -> None:
-        ended.by_sigterm = True
-        signal.raise_signal(signal.SIGINT)
-
-    try:
-        before = signal.signal(signal.SIGTERM, handle)
-    except ValueError:
-        # Only the main thread may, and only its signals end us.
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _failures(found: Run) -> list[Finding]:
