@@ -85,6 +85,9 @@ class _Running:
             return self._runner.run(_within(doing, patience))
         except Exception as error:
             raise self._explained(error, patience) from error
+        finally:
+            # Ctrl-C may come before it is awaited at all, and Python would complain of that.
+            doing.close()
 
     def _explained(self, error: BaseException, patience: float) -> ContenderError:
         while isinstance(error, BaseExceptionGroup):

@@ -64,7 +64,9 @@ class LiveView(Telling):
             total=self.total,
             left="" if left is None else f"{duration(left)} left",
         )
-        self._live.update(Group(self._figures(), Text(text, no_wrap=True), self._bar), refresh=True)
+        # The figures of a row come when all its rounds are done; until then there is nothing to head.
+        figures = [self._figures()] if self._values else []
+        self._live.update(Group(*figures, Text(text, no_wrap=True), self._bar), refresh=True)
 
     def say(self, text: str) -> None:
         self._live.console.print(Text(text))
