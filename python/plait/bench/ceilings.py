@@ -27,8 +27,8 @@ MB = 1e6
 # The best of so many bursts: what disturbs one makes it slower and never faster.
 BURSTS = 3
 # Seconds of one: with a connection of its own, past the first growth of the kernel's buffers.
-LOOPBACK_BURST = 0.015
-AEAD_BURST = 0.004
+LOOPBACK_BURST = 0.010
+AEAD_BURST = 0.003
 WRITE_SIZE = 256 * 1024
 # As records are.
 RECORD = 16 * 1024

@@ -40,6 +40,9 @@ class Plan:
     rounds: int = 7
     # Rounds measured again when a ceiling moved. A machine that needs more is not quiet enough for any.
     extra_rounds: int = 2
+    # The steadiest of a row, which count whatever the ceilings did: on a busy machine wide intervals say more
+    # than no figures.
+    least_rounds: int = 4
     # Of scenarios that count memory, which depends little on the machine's noise, and where each starts anew.
     memory_rounds: int = 3
     # Cells in a row that a contender may fail: who hangs in all of them would only cost patience.
@@ -58,6 +61,8 @@ class Plan:
 
     # bulk
     write_sizes: Sequence[int] = (64, 256, KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, MIB, 4 * MIB)
+    # The same for the other directions, where the size matters less.
+    back_write_sizes: Sequence[int] = (64, KIB, 16 * KIB, 64 * KIB, MIB)
     # Where only one size is asked for: past it the rate of no stack grows much.
     write_size: int = 64 * KIB
     # streams
@@ -88,6 +93,8 @@ class Plan:
     # idle: divided by fewer, the allocator's pages would show. 800 inbound connections are a host's limit.
     idle_connections: int = 400
     idle_streams: int = 10_000
+    # In which wake-ups are counted: the keep-alive of 30 s is longer, and left out.
+    idle_seconds: float = 2.0
     # layers: half a second for the slowest of them, all in one thread.
     layers_bytes: int = 256 * MIB
     layers_operations: int = 5_000
@@ -116,23 +123,25 @@ class Plan:
         return cls(
             scenarios=registry.scenarios() if scenarios is None else scenarios,
             contenders=registry.quick_contenders() if contenders is None else contenders,
-            # The least with which anything can be ranked, and one that may get lost.
-            rounds=5,
+            # The least with which anything can be ranked.
+            rounds=4,
             extra_rounds=1,
-            memory_rounds=2,
-            seconds=0.1,
+            memory_rounds=1,
+            seconds=0.08,
             patience=15.0,
             write_sizes=(64, 4 * KIB, 64 * KIB, MIB),
+            back_write_sizes=(64 * KIB,),
             pipe_counts=(1, 10, 100),
             depths=(1, 16, 64),
             loads=(8,),
             churn_at_once=(1, 32),
             stream_churns=300,
             connection_churns=20,
-            delays_ms=(0, 25),
+            delays_ms=(25,),
             watched_trips=10,
             idle_connections=50,
             idle_streams=500,
+            idle_seconds=0.25,
             layers_bytes=32 * MIB,
             layers_operations=500,
         )

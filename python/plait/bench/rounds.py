@@ -31,13 +31,14 @@ class History:
 
     seen: list[Mapping[str, float]] = field(default_factory=list)
 
-    def moved(self, ceiling: Mapping[str, float], tolerance: float) -> bool:
-        """Whether one of its values is further from the median of all than that share of it."""
-        return any(
-            abs(value - middle) > tolerance * middle
+    def shift(self, ceiling: Mapping[str, float]) -> float:
+        """How far the one of its values that moved most is from the median of all, as a share of that."""
+        shifts = [
+            abs(value / middle - 1)
             for name, value in ceiling.items()
             if (middle := median([one[name] for one in self.seen if name in one])) > 0
-        )
+        ]
+        return max(shifts, default=0.0)
 
 
 @dataclass
@@ -68,8 +69,11 @@ class Row:
         """All rounds. `findings` has what there is, also when this was broken off."""
         order = random.Random(f"{self.plan.seed} {self.scenario.name} {self.given}")
         self._look(self._first, ceilings)
-        number, most = self._first, self._planned + self.plan.extra_rounds
-        while number < self._planned or (number < most and self._counting(number) < self._planned):
+        number = self._first
+        most = self._planned + (0 if self.scenario.fresh else self.plan.extra_rounds)
+        while number < self._planned or (number < most and len(self._steady(number)) < self._planned):
+            # What the round before has left behind is not to be cleared away in somebody's time.
+            gc.collect()
             turn = list(self.entrants)
             # Nobody always runs behind the same one.
             order.shuffle(turn)
@@ -81,16 +85,17 @@ class Row:
             self._look(number, ceilings)
 
     def findings(self) -> Iterator[Finding]:
-        """In the order of the file: failures where they belong, then round after round."""
+        """In the order of the file: failures first, then round after round in the order of the columns."""
         yield from self._failed.values()
         judged: dict[tuple[Subject, str], list[tuple[bool, Judgement]]] = {}
         drawn: dict[Subject, list[tuple[bool, Curve]]] = {}
-        counts: dict[Subject, bool] = {}
-        for number, subject, outcome in self._outcomes:
+        columns = [entrant.subject for entrant in self.entrants]
+        counting = self._counting()
+        for number, subject, outcome in sorted(
+            self._outcomes, key=lambda one: (one[0], columns.index(one[1]))
+        ):
             cell = self._cell(subject)
-            kept = number < 0 or not self._is_lost(number)
-            if number >= 0:
-                counts[subject] = counts.get(subject, False) or kept
+            kept = number < 0 or number in counting
             for reading in self.scenario.read(cell, outcome, self._beside(number)):
                 match reading:
                     case Figure(metric, value, ceiling):
@@ -106,11 +111,11 @@ class Row:
             ordered = sorted(_kept(judgements), key=lambda one: one.shortfall)
             middle = ordered[len(ordered) // 2]
             yield Verdict(self._cell(subject), name, middle.passed, middle.detail)
-        for subject, any_counts in counts.items():
-            if not any_counts and subject not in self._failed:
-                yield Failure(
-                    self._cell(subject), "no round counts: in all of them the machine's ceiling moved"
-                )
+
+    @property
+    def is_noisy(self) -> bool:
+        """Whether rounds count beside which a ceiling had moved, since too few others are there."""
+        return any(self._shift(number) > self.plan.tolerance for number in self._counting())
 
     @property
     def _first(self) -> int:
@@ -125,8 +130,6 @@ class Row:
         subject = entrant.subject
         if self.scenario.fresh:
             lineup.stop(subject)
-        # What others have left behind is not to be cleared away in this one's time.
-        gc.collect()
         try:
             outcome = lineup.measure(entrant, self.work, self.plan.patience)
         except ContenderError as error:
@@ -138,14 +141,23 @@ class Row:
         self._ceilings[number] = found = ceilings.measure()
         self.history.seen.append(found)
 
-    def _is_lost(self, number: int) -> bool:
-        """Whether a ceiling before or behind the round had moved."""
+    def _shift(self, number: int) -> float:
+        """How far the ceilings before and behind the round are off."""
         beside = (self._ceilings[at] for at in (number, number + 1) if at in self._ceilings)
-        return any(self.history.moved(ceiling, self.plan.tolerance) for ceiling in beside)
+        return max((self.history.shift(ceiling) for ceiling in beside), default=0.0)
 
-    def _counting(self, number: int) -> int:
-        """Of the rounds before this one, how many count."""
-        return sum(not self._is_lost(one) for one in range(number))
+    def _steady(self, before: int) -> set[int]:
+        """Of the rounds before this one, those beside which no ceiling had moved."""
+        return {number for number in range(before) if self._shift(number) <= self.plan.tolerance}
+
+    def _counting(self) -> set[int]:
+        """The steady rounds; where these are too few, as many of the steadiest as a figure needs.
+
+        The choice knows the ceilings alone and no outcome, so it favours nobody.
+        """
+        numbers = sorted({number for number, _, _ in self._outcomes if number >= 0}, key=self._shift)
+        steady = self._steady(len(numbers))
+        return steady if len(steady) >= self.plan.least_rounds else set(numbers[: self.plan.least_rounds])
 
     def _beside(self, number: int) -> Mapping[str, float]:
         """The ceilings before and behind the round, in the middle between both."""

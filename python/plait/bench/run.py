@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Protocol
@@ -12,7 +12,7 @@ from plait.bench.ceilings import Ceilings, MachineCeilings
 from plait.bench.cores import pinned, two_cores
 from plait.bench.lineup import Lineup
 from plait.bench.plan import Plan
-from plait.bench.results import Environment, Finding, Run
+from plait.bench.results import Cell, Environment, Finding, Run, Verdict
 from plait.bench.rounds import History, Row
 from plait.bench.scenarios import Scenario
 from plait.bench.subjects import Choosy, Setting
@@ -75,7 +75,13 @@ def run(
     found = Run(started, list(sys.argv), environment or _environment())
     cores = two_cores() if plan.pin else None
     history = History()
-    rows = [row for scenario in plan.scenarios for row in _rows(plan, scenario, history)]
+    rows = [(scenario, list(_rows(plan, scenario, history))) for scenario in plan.scenarios]
+
+    def tell(findings: Iterable[Finding]) -> None:
+        for finding in findings:
+            found.findings.append(finding)
+            watcher.found(finding)
+
     setting = Setting(processes=plan.processes, cores=cores, patience=plan.patience)
     try:
         with ExitStack() as stack:
@@ -83,14 +89,14 @@ def run(
                 ceilings = stack.enter_context(MachineCeilings())
             stack.enter_context(pinned(cores[0] if cores else None))
             lineup = stack.enter_context(Lineup(setting, plan.most_failures))
-            watcher.begins(plan, sum(row.steps for row in rows))
-            for row in rows:
-                try:
-                    row.measure(lineup, ceilings, watcher.step)
-                finally:
-                    for finding in row.findings():
-                        found.findings.append(finding)
-                        watcher.found(finding)
+            watcher.begins(plan, sum(row.steps for _, of_one in rows for row in of_one))
+            for scenario, of_one in rows:
+                for row in of_one:
+                    try:
+                        row.measure(lineup, ceilings, watcher.step)
+                    finally:
+                        tell(row.findings())
+                tell(_noise(scenario, of_one))
         found.finished = True
     except KeyboardInterrupt:
         pass
@@ -106,6 +112,19 @@ def _rows(plan: Plan, scenario: Scenario, history: History) -> Iterator[Row]:
         ]
         if entrants:
             yield Row(plan, scenario, given, work, entrants, history)
+
+
+def _noise(scenario: Scenario, rows: Sequence[Row]) -> Iterator[Finding]:
+    """Says it where the machine was never quiet for long enough; silence is no finding."""
+    noisy = [row for row in rows if row.is_noisy]
+    if noisy:
+        yield Verdict(
+            Cell(scenario.name, rows[0].entrants[0].subject),
+            "machine quiet",
+            False,
+            f"for {len(noisy)} of {len(rows)} sets of parameters its ceilings hardly stood still; the "
+            "steadiest rounds count all the same, and nobody should believe small differences",
+        )
 
 
 def _environment() -> Environment:

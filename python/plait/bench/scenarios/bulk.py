@@ -33,7 +33,7 @@ class BulkScenario:
         return f"bulk-{self.direction}"
 
     def rows(self, plan: Plan) -> Iterable[tuple[Parameters, Work[Any]]]:
-        for size in plan.write_sizes:
+        for size in plan.write_sizes if self.direction == "up" else plan.back_write_sizes:
             yield {"write_size": size}, Bulk(self.direction, size, plan.seconds)
 
     def suits(self, subject: Subject, parameters: Parameters) -> bool:

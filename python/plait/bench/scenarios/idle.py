@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["IdleScenario"]
 
 WAKEUPS = Metric("wake-ups", "/s", "lower")
-# Seconds in which they are counted: the keep-alive of 30 s is longer, and left out.
-WATCHED = 0.5
 
 
 @dataclass(frozen=True)
@@ -30,8 +28,8 @@ class IdleScenario:
     fresh: bool = True
 
     def rows(self, plan: Plan) -> Iterable[tuple[Parameters, Work[Any]]]:
-        yield {"what": "connection"}, Idle("connection", plan.idle_connections, WATCHED)
-        yield {"what": "stream"}, Idle("stream", plan.idle_streams, WATCHED)
+        yield {"what": "connection"}, Idle("connection", plan.idle_connections, plan.idle_seconds)
+        yield {"what": "stream"}, Idle("stream", plan.idle_streams, plan.idle_seconds)
 
     def suits(self, subject: Subject, parameters: Parameters) -> bool:
         # In memory both ends are one process, whose memory has been used for all else.

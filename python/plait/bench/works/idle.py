@@ -16,7 +16,7 @@ __all__ = ["Held", "Idle"]
 # Opened and closed before anything is counted: what is loaded or made once is not the cost of one more.
 WARM_UP = 8
 # Seconds for what follows a handshake to end, before memory and wake-ups are looked at.
-CALM = 0.2
+CALM = 0.1
 
 
 @dataclass(frozen=True, slots=True)
