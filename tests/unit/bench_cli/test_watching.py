@@ -153,7 +153,7 @@ class TestTerminal:
         shown = terminal.getvalue()
         assert "\x1b[" in shown
         assert "13/14" in shown
-        assert "median so far" in shown
+        assert "rate, MB/s" in shown
         assert "123" in shown
         # What others say is text, and no markup.
         assert "it [bold]died[/bold]" in shown

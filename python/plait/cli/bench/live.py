@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -32,7 +31,9 @@ class LiveView(Telling):
         )
         self._task = self._bar.add_task("", total=None, left="")
         self._scenario = ""
-        self._values: dict[tuple[Subject, Row, Metric], list[float]] = {}
+        # What the scenario is about comes first; the rest is for the table at the end.
+        self._metric: Metric | None = None
+        self._values: dict[tuple[Subject, Row], list[float]] = {}
         self._live = Live(
             console=Console(stderr=True),
             # Its own thread would take a core from what is measured.
@@ -51,10 +52,11 @@ class LiveView(Telling):
         if isinstance(finding, Sample) and finding.kept and finding.round >= 0:
             cell = finding.cell
             if cell.scenario != self._scenario:
-                self._scenario = cell.scenario
+                self._scenario, self._metric = cell.scenario, finding.metric
                 self._values.clear()
-            key = (cell.subject, row_of(cell.parameters), finding.metric)
-            self._values.setdefault(key, []).append(finding.value)
+            if finding.metric == self._metric:
+                key = (cell.subject, row_of(cell.parameters))
+                self._values.setdefault(key, []).append(finding.value)
 
     def show(self, text: str) -> None:
         left = self.left
@@ -72,18 +74,15 @@ class LiveView(Telling):
         self._live.console.print(Text(text))
 
     def _figures(self) -> Table:
+        assert self._metric is not None  # there are values of it
         shown = Table(box=None, pad_edge=False, header_style="bold")
-        for heading, justify in COLUMNS.items():
-            shown.add_column(heading, justify=justify, no_wrap=True)
-        for (subject, row, metric), values in list(self._values.items())[-MOST_ROWS:]:
-            shown.add_row(
-                str(subject),
-                numbers.parameters(dict(row)),
-                metric.name,
-                numbers.number(median(values)),
-                metric.unit,
-                str(len(values)),
-            )
+        shown.add_column(self._scenario, no_wrap=True)
+        shown.add_column("", no_wrap=True)
+        shown.add_column(f"{self._metric.name}, {self._metric.unit}", justify="right", no_wrap=True)
+        shown.add_column("rounds", justify="right", no_wrap=True)
+        for (subject, row), values in list(self._values.items())[-MOST_ROWS:]:
+            given = numbers.parameters(dict(row)) if row else ""
+            shown.add_row(str(subject), given, numbers.number(median(values)), str(len(values)))
         return shown
 
     def __exit__(
@@ -92,13 +91,5 @@ class LiveView(Telling):
         self._live.stop()
 
 
-COLUMNS: dict[str, Any] = {
-    "subject": "left",
-    "of": "left",
-    "metric": "left",
-    "median so far": "right",
-    "unit": "left",
-    "rounds": "right",
-}
 # What fits on a small terminal below what is there already.
 MOST_ROWS = 12
