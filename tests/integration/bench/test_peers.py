@@ -152,6 +152,16 @@ class TestPeers:
             with pytest.raises(ContenderError, match=r"was not done within [\d.]+ s"):
                 peer.measure(UP, SOON)
 
+    def test_a_listener_does_not_grow_old(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with fake() as peer:
+            peer.measure(PINGS, PATIENCE)
+            first = peer._address
+            peer.measure(PINGS, PATIENCE)
+            assert peer._address == first
+            monkeypatch.setattr("plait.bench.subjects.peers.LIFETIME", 0.0)
+            peer.measure(PINGS, PATIENCE)
+            assert peer._address != first
+
     def test_it_cannot_do_two_at_once(self) -> None:
         with fake("one by one") as peer:
             assert peer.measure(PipeChurn(10, 1), PATIENCE).count == 10

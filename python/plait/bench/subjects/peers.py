@@ -82,39 +82,54 @@ class Peer:
     @contextmanager
     def start(self, setting: Setting) -> Iterator[RunningPeer]:
         """As `Contender.start`; in two processes of its own, whatever the setting says."""
-        near, far = setting.cores or (None, None)
-        lifetime = ["--seconds", f"{LIFETIME:.0f}"]
-        with Program(self.name, [*self.command, "listen", *self._stack(), *lifetime], far) as listener:
-            addresses = listener.event("listening", setting.patience).get("addrs")
-            address = _loopback(addresses)
-            if address is None:
-                raise ContenderError(f"{self.name} listens on no loopback address: {_shown(addresses)}")
-            yield RunningPeer(self, listener, address, near)
+        running = RunningPeer(self, setting)
+        try:
+            running.listen()
+            yield running
+        finally:
+            running.stop()
 
-    def ask(self, command: str, address: str, *arguments: str, core: int | None, patience: float) -> Answer:
-        """Runs the dialer once. Raises `ContenderError`."""
-        argv = [*self.command, command, *self._stack(), "--to", address, *arguments]
-        with Program(f"{self.name} {command}", argv, core) as dialer:
-            return Answer(self.name, dialer.result(patience))
-
-    def _stack(self) -> list[str]:
-        return ["--transport", self.transport, "--security", self.security, "--muxer", self.muxer]
+    def argv(self, command: str, *arguments: str) -> list[str]:
+        """The words that start it for this command over its stack."""
+        stack = ["--transport", self.transport, "--security", self.security, "--muxer", self.muxer]
+        return [*self.command, command, *stack, *arguments]
 
 
 class RunningPeer:
     """A peer that listens; each work starts the dialer anew, with its dial outside of what is measured."""
 
-    def __init__(self, peer: Peer, listener: Program, address: str, core: int | None) -> None:
+    def __init__(self, peer: Peer, setting: Setting) -> None:
         self._peer = peer
-        self._listener = listener
-        self._address = address
-        self._core = core
+        self._cores: tuple[int | None, int | None] = setting.cores or (None, None)
+        self._patience = setting.patience
+        self._listener: Program | None = None
+        self._since = 0.0
+        self._address = ""
         self._paces: dict[str, Pace] = {}
+
+    def listen(self) -> None:
+        """Starts the listener, in place of one that is there. Raises `ContenderError`."""
+        self.stop()
+        argv = self._peer.argv("listen", "--seconds", f"{LIFETIME:.0f}")
+        self._listener, self._since = Program(self._peer.name, argv, self._cores[1]), time.monotonic()
+        addresses = self._listener.event("listening", self._patience).get("addrs")
+        address = _loopback(addresses)
+        if address is None:
+            raise ContenderError(f"{self._peer.name} listens on no loopback address: {_shown(addresses)}")
+        self._address = address
+
+    def stop(self) -> None:
+        """Ends the listener."""
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.stop()
 
     def measure(self, work: Work[T], patience: float) -> T:
         """As `Running.measure`."""
         if not self._peer.knows(work):
             raise UnsupportedError(f"the peers' command line has no words for {type(work).__name__}")
+        if time.monotonic() - self._since > LIFETIME / 2:
+            self.listen()
         # What it gives is what the class of the work says, which no type checker can see.
         return cast(T, self._outcome(work, time.monotonic() + patience))
 
@@ -173,16 +188,18 @@ class RunningPeer:
 
     def _ask(self, command: str, end: float, *arguments: str) -> tuple[Answer, float | None]:
         """The answer, and the seconds of processor that the listener used meanwhile, with the dial."""
-        before = self._listener.cpu_seconds()
-        left = max(0.0, end - time.monotonic())
+        listener = self._listener
+        assert listener is not None  # from `listen` to `stop`
+        before = listener.cpu_seconds()
+        argv = self._peer.argv(command, "--to", self._address, *arguments)
         try:
-            answer = self._peer.ask(command, self._address, *arguments, core=self._core, patience=left)
+            with Program(f"{self._peer.name} {command}", argv, self._cores[0]) as dialer:
+                answer = Answer(self._peer.name, dialer.result(max(0.0, end - time.monotonic())))
         except ContenderError as error:
-            if not self._listener.is_running:
-                why = self._listener.why()
-                raise ContenderError(f"{error}; its listener had ended: {why}") from None
+            if not listener.is_running:
+                raise ContenderError(f"{error}; its listener had ended: {listener.why()}") from None
             raise
-        after = self._listener.cpu_seconds()
+        after = listener.cpu_seconds()
         return answer, None if before is None or after is None else after - before
 
 
@@ -234,8 +251,9 @@ def _shown(value: object) -> str:
 WRITE_SIZE = 64 << 10
 # A ping has 32 bytes; what fits into one packet as well takes as long.
 LARGEST_PING = 1 << 10
-# Seconds after which a listener ends by itself, should nobody be there any more who ends it.
-LIFETIME = 3600.0
+# Seconds after which a listener ends by itself, should nobody be there any more who ends it; longer than any
+# measurement, and a new one takes its place in time.
+LIFETIME = 1200.0
 # Some milliseconds for the slowest; then as much as a fast machine moves in some seconds.
 FIRST_BYTES, MOST_BYTES = 4 << 20, 8 << 30
 FIRST_PINGS, MOST_PINGS = 50, 100_000
