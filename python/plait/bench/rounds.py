@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 from plait.bench.ceilings import Ceilings
 from plait.bench.lineup import Lineup
 from plait.bench.plan import Plan
-from plait.bench.reports.numbers import parameters
+from plait.bench.reports.numbers import measured, parameters
 from plait.bench.results import Cell, Curve, Failure, Finding, Parameters, Sample, Subject, Verdict
 from plait.bench.scenarios import Figure, Judgement, Line, Scenario
-from plait.bench.statistics import median
+from plait.bench.statistics import interval, median
 from plait.bench.subjects import Contender, ContenderError
 from plait.bench.works import Work
 
@@ -108,14 +108,13 @@ class Row:
         for curves in drawn.values():
             yield from _kept(curves)
         for (subject, name), judgements in judged.items():
-            ordered = sorted(_kept(judgements), key=lambda one: one.shortfall)
-            middle = ordered[len(ordered) // 2]
-            yield Verdict(self._cell(subject), name, middle.passed, middle.detail)
+            passed, detail = _judge(_kept(judgements))
+            yield Verdict(self._cell(subject), name, passed, detail)
 
     @property
     def is_noisy(self) -> bool:
         """Whether rounds count beside which a ceiling had moved, since too few others are there."""
-        return any(self._shift(number) > self.plan.tolerance for number in self._counting())
+        return not self.scenario.fresh and len(self._steady(self._rounds)) < len(self._counting())
 
     @property
     def _first(self) -> int:
@@ -150,14 +149,24 @@ class Row:
         """Of the rounds before this one, those beside which no ceiling had moved."""
         return {number for number in range(before) if self._shift(number) <= self.plan.tolerance}
 
+    @property
+    def _rounds(self) -> int:
+        """How many there were, without the warm-up."""
+        return 1 + max((number for number, _, _ in self._outcomes), default=WARM_UP)
+
     def _counting(self) -> set[int]:
         """The steady rounds; where these are too few, as many of the steadiest as a figure needs.
 
-        The choice knows the ceilings alone and no outcome, so it favours nobody.
+        The choice knows the ceilings alone and no outcome, so it favours nobody. Memory is no matter of
+        ceilings.
         """
-        numbers = sorted({number for number, _, _ in self._outcomes if number >= 0}, key=self._shift)
-        steady = self._steady(len(numbers))
-        return steady if len(steady) >= self.plan.least_rounds else set(numbers[: self.plan.least_rounds])
+        numbers = range(self._rounds)
+        steady = self._steady(self._rounds)
+        if self.scenario.fresh:
+            return set(numbers)
+        if len(steady) >= self.plan.least_rounds:
+            return steady
+        return set(sorted(numbers, key=self._shift)[: self.plan.least_rounds])
 
     def _beside(self, number: int) -> Mapping[str, float]:
         """The ceilings before and behind the round, in the middle between both."""
@@ -171,6 +180,17 @@ class Row:
         given = f", {parameters(self.given)}" if self.given else ""
         which = f"round {number + 1} of {self._planned}" if number >= 0 else "warm-up"
         return f"{self.scenario.name}, {entrant.subject}{given}, {which}"
+
+
+def _judge(judgements: Sequence[Judgement]) -> tuple[bool, str]:
+    first = judgements[0]
+    values = [one.value for one in judgements]
+    low, high = interval(values)
+    found = f"{first.said} {measured(median(values), low, high)} {first.unit}"
+    detail = f"{found}; {first.most:g} {first.unit} are the most"
+    if low <= first.most < high:
+        detail += ", and this data cannot tell on which side of it that is"
+    return low <= first.most, detail
 
 
 def _kept(values: Iterable[tuple[bool, T]]) -> list[T]:

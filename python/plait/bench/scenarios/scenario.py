@@ -40,17 +40,22 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Something that held in this round or did not; all rounds together become one `Verdict`: that of the
-    round in the middle, since one round that the machine disturbed proves nothing.
+    """Something that has to stay within a bound. All rounds together become one `Verdict`.
+
+    That is against it only where their interval is beyond the bound: a round that the machine disturbed
+    proves nothing.
 
     Attributes:
-        shortfall: how far it is from what it should be, to put rounds in order.
+        name: of what holds: `others unharmed`.
+        said: what the value is, to begin a sentence: `the others lose`.
+        most: the greatest value with which it holds.
     """
 
     name: str
-    passed: bool
-    detail: str
-    shortfall: float = 0.0
+    said: str
+    value: float
+    most: float
+    unit: str
 
 
 Reading: TypeAlias = Figure | Line | Judgement

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from plait.bench import usage
-from plait.bench.works.linking import link_to, one_there_and_back
+from plait.bench.works.linking import link_to, one_there_and_back, use_once
 from plait.bench.works.work import Near, Usage
 
 __all__ = ["Held", "Idle"]
@@ -74,7 +74,13 @@ class Idle:
     async def _open(self, near: Near, stack: AsyncExitStack, count: int) -> None:
         for _ in range(count):
             link = await stack.enter_async_context(link_to(near))
-            await one_there_and_back(await link.open())
+            pipe = await link.open()
+            if near.subject.muxer in ("", "none"):
+                # It is the connection itself.
+                await one_there_and_back(pipe)
+            else:
+                await use_once(pipe)
+                await pipe.close()
 
     async def _wakeups(self, near: Near) -> float | None:
         # Asking the other process makes this one sleep, so it is asked outside of what is counted here.

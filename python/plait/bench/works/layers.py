@@ -36,7 +36,10 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class Layered:
-    """By the names of the layers, from the lowest on."""
+    """From the lowest layer on, by what it is, so that the same layer of two stacks can be compared.
+
+    That is `muxer`, `security` where there is one, `socket`, `event loop`, `handler`.
+    """
 
     layers: Mapping[str, Added]
 
@@ -57,12 +60,11 @@ class Layers:
         ends = near.ends
         if not isinstance(ends, PlaitEnds):
             raise UnsupportedError("only a stack of plait comes apart into layers")
-        subject = near.subject
         costs: dict[str, Added] = {
-            subject.muxer: await self._alone(lambda: bare_sessions.in_memory(*_stack(ends, secured=False)))
+            "muxer": await self._alone(lambda: bare_sessions.in_memory(*_stack(ends, secured=False)))
         }
         if ends.security != "none":
-            costs[subject.security] = await self._alone(lambda: bare_sessions.in_memory(*_stack(ends)))
+            costs["security"] = await self._alone(lambda: bare_sessions.in_memory(*_stack(ends)))
         costs["socket"] = await self._alone(lambda: bare_sessions.over_sockets(*_stack(ends)))
         async with driven_sessions.on_the_loop(*_stack(ends)) as pair:
             begin = time.perf_counter()
