@@ -1,6 +1,6 @@
 """A peer with the shared command line that measures nothing, and does wrong what it is told to do wrong.
 
-fake_peer.py [--wrong WHAT] listen|perf|ping|streams|handshakes …
+fake_peer.py [--wrong WHAT] listen|identify|perf|ping|streams|handshakes …
 """
 
 from __future__ import annotations
@@ -44,6 +44,9 @@ def listen(wrong: str) -> None:
 
 
 def dial(options: argparse.Namespace) -> None:
+    if options.command == "identify":
+        say(agent="fake/1.0\x1b[31m" if not options.wrong else None)
+        return
     listener = int(options.to.split("/")[4])
     match options.wrong:
         case "kills its listener":

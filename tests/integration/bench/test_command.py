@@ -147,6 +147,7 @@ class TestPeers:
         )
         assert done.returncode == 0, done.stderr
         run = load(tmp_path / "out" / "results.jsonl")
+        assert run.environment.versions["fake"] == "fake/1.0 [31m"
         rates = [one.value for one in samples(run, "fake") if one.metric.unit == "MB/s"]
         assert rates == [pytest.approx(100)] * len(rates)
         assert rates

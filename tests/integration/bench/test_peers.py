@@ -76,6 +76,13 @@ class TestPeers:
                 assert churned.seconds == pytest.approx(0.3)
             assert 1000 <= peer.measure(PipeChurn(10_000, 32), PATIENCE).count <= 2000
 
+    @pytest.mark.parametrize(
+        ("wrong", "agent"),
+        [("", "fake/1.0 [31m"), ("garbage", None), ("dies at once", None), ("nowhere", None)],
+    )
+    def test_what_they_call_themselves(self, wrong: str, agent: str | None) -> None:
+        assert Peer("fake", (*FAKE, "--wrong", wrong)).agent() == agent
+
     def test_a_contender_like_any_other(self) -> None:
         peer = Peer.parse("go='a path/peer' --fast")
         assert isinstance(peer, Choosy)
@@ -202,6 +209,7 @@ class TestRemote:
     @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
     def test_perf_and_ping(self, loop: str) -> None:
         with listener() as address:
+            assert (Remote(address, loop=loop).agent() or "").startswith("plait/")
             with Remote(address, loop=loop).start(Setting(patience=PATIENCE)) as remote:
                 for direction in ("up", "down"):
                     moved = remote.measure(Bulk(direction, WRITE_SIZE, 0.05), PATIENCE)
@@ -219,6 +227,7 @@ class TestRemote:
             address = program.event("listening", PATIENCE)["addrs"][0]
             with Remote(address, "there").start(Setting(patience=PATIENCE)) as remote:
                 program.stop()
+                assert Remote(address).agent() is None
                 with pytest.raises(ContenderError, match=r"^there: could not connect"):
                     remote.measure(UP, PATIENCE)
 

@@ -34,7 +34,7 @@ def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Use]:
     """`use(findings, then)`: the engine tells the findings, and then does that."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(measuring, "choose", lambda options: Plan(scenarios=(), contenders=()))
-    monkeypatch.setattr(measuring, "environment", lambda: ENVIRONMENT)
+    monkeypatch.setattr(measuring, "environment", lambda versions: ENVIRONMENT)
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
 
     def use(findings: list[Finding], then: Callable[[], None] = lambda: None) -> None:

@@ -89,6 +89,18 @@ class Peer:
         finally:
             running.stop()
 
+    def agent(self) -> str | None:
+        """What it calls itself, with its version; `None` when it does not say, for whatever reason."""
+        running = RunningPeer(self, Setting(patience=AGENT_PATIENCE))
+        try:
+            running.listen()
+            return running.agent(AGENT_PATIENCE)
+        except ContenderError:
+            # If that matters, measuring will say why.
+            return None
+        finally:
+            running.stop()
+
     def argv(self, command: str, *arguments: str) -> list[str]:
         """The words that start it for this command over its stack."""
         stack = ["--transport", self.transport, "--security", self.security, "--muxer", self.muxer]
@@ -117,6 +129,12 @@ class RunningPeer:
         if address is None:
             raise ContenderError(f"{self._peer.name} listens on no loopback address: {_shown(addresses)}")
         self._address = address
+
+    def agent(self, patience: float) -> str | None:
+        """As `Peer.agent`. Raises `ContenderError`."""
+        answer, _ = self._ask("identify", time.monotonic() + patience)
+        said = answer.fields.get("agent")
+        return one_line(said) if isinstance(said, str) and said else None
 
     def stop(self) -> None:
         """Ends the listener."""
@@ -254,6 +272,8 @@ LARGEST_PING = 1 << 10
 # Seconds after which a listener ends by itself, should nobody be there any more who ends it; longer than any
 # measurement, and a new one takes its place in time.
 LIFETIME = 1200.0
+# Seconds for a word that nothing depends on.
+AGENT_PATIENCE = 5.0
 # Some milliseconds for the slowest; then as much as a fast machine moves in some seconds.
 FIRST_BYTES, MOST_BYTES = 4 << 20, 8 << 30
 FIRST_PINGS, MOST_PINGS = 50, 100_000

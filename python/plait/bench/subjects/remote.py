@@ -7,22 +7,23 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from plait.bench.results import Subject
 from plait.bench.subjects.contender import ContenderError, Setting, UnsupportedError
 from plait.bench.subjects.pace import Pace
-from plait.bench.subjects.peers import LARGEST_PING, does_bulk
+from plait.bench.subjects.peers import AGENT_PATIENCE, LARGEST_PING, does_bulk
 from plait.bench.subjects.programs import one_line
 from plait.bench.works import Answered, Bulk, Moved, Requests, Work
 from plait.exceptions import PlaitError, ProtocolNotSupportedError
 
 if TYPE_CHECKING:
-    from plait.abc import Connection
+    from plait import Connection, Host
 
 __all__ = ["Remote"]
 
 T = TypeVar("T")
+Action: TypeAlias = "Callable[[Connection, Host], Coroutine[Any, Any, T]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,15 @@ class Remote:
             running.dial(setting.patience)
             yield running
 
+    def agent(self) -> str | None:
+        """What it calls itself, with its version; `None` when it does not say, for whatever reason."""
+        try:
+            with asyncio.Runner(loop_factory=self._loop_factory()) as runner:
+                return RunningRemote(self, runner).agent(AGENT_PATIENCE)
+        except ContenderError:
+            # If that matters, measuring will say why.
+            return None
+
     def _loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop] | None:
         if self.loop == "asyncio":
             return None
@@ -83,10 +93,18 @@ class RunningRemote:
     def dial(self, patience: float) -> None:
         """Connects and goes away. Raises `ContenderError`."""
 
-        async def nothing(connection: Connection) -> None:
+        async def nothing(connection: Connection, host: Host) -> None:
             pass
 
         self._run(nothing, time.monotonic() + patience)
+
+    def agent(self, patience: float) -> str | None:
+        """As `Remote.agent`. Raises `ContenderError`."""
+
+        async def ask(connection: Connection, host: Host) -> str | None:
+            return one_line((await host.identified(connection)).agent or "") or None
+
+        return self._run(ask, time.monotonic() + patience)
 
     def measure(self, work: Work[T], patience: float) -> T:
         """As `Running.measure`."""
@@ -109,7 +127,7 @@ class RunningRemote:
         def once(amount: int) -> tuple[float, Moved]:
             upload, download = (amount, 0) if work.direction == "up" else (0, amount)
 
-            async def move(connection: Connection) -> Moved:
+            async def move(connection: Connection, host: Host) -> Moved:
                 cpu = time.process_time()
                 found = await perf.measure(connection, upload, download)
                 cpu = time.process_time() - cpu
@@ -127,7 +145,7 @@ class RunningRemote:
         from plait.protocols import ping
 
         def once(amount: int) -> tuple[float, Answered]:
-            async def probe(connection: Connection) -> Answered:
+            async def probe(connection: Connection, host: Host) -> Answered:
                 cpu, begin = time.process_time(), time.perf_counter()
                 times = [elapsed async for elapsed in ping(connection, count=amount, interval=0)]
                 seconds = time.perf_counter() - begin
@@ -139,7 +157,7 @@ class RunningRemote:
         pace = self._paces.setdefault("ping", Pace(FIRST_PINGS, MOST_PINGS))
         return pace.run(work.seconds, once)
 
-    def _run(self, action: Callable[[Connection], Coroutine[Any, Any, T]], end: float) -> T:
+    def _run(self, action: Action[T], end: float) -> T:
         """The action over a new connection. Raises `ContenderError` for all that can go wrong."""
         name, address = self._remote.name, self._remote.address
         try:
@@ -159,11 +177,11 @@ class RunningRemote:
                 f"{name}: {one_line(str(error) or type(error).__name__, LONGEST_REASON)}"
             ) from error
 
-    async def _connected(self, action: Callable[[Connection], Coroutine[Any, Any, T]], patience: float) -> T:
+    async def _connected(self, action: Action[T], patience: float) -> T:
         import plait
 
         async with asyncio.timeout(patience), plait.Host(listen=()) as host:
-            return await action(await host.connect(self._remote.address))
+            return await action(await host.connect(self._remote.address), host)
 
 
 # A few round trips' worth; then what keeps within the bounds of servers that have plait's defaults.

@@ -16,6 +16,8 @@ from plait.bench.reports import Writer, table, write_all
 from plait.bench.reports.records import record
 from plait.bench.results import Failure, Finding, Run
 from plait.bench.run import run as run_plan
+from plait.bench.subjects.peers import Peer
+from plait.bench.subjects.remote import Remote
 from plait.cli.bench.choosing import choose
 from plait.cli.bench.interrupts import Interrupts
 from plait.cli.bench.watching import View, make_view
@@ -27,7 +29,7 @@ __all__ = ["measure"]
 def measure(options: argparse.Namespace, out: Output) -> int:
     """Measures, prints, writes. Returns the exit status; raises `ConfigError` before anything is measured."""
     plan = choose(options)
-    found = Run(_now(), ["plait", *sys.argv[1:]], environment())
+    found = Run(_now(), ["plait", *sys.argv[1:]], environment(_agents(plan)))
     files = _Files(options.out or Path(f"plait-bench-{found.started.replace(':', '')}"), out)
     error: Exception | None = None
     with Interrupts() as interrupts, files.writing(found) as writer, make_view(out) as view:
@@ -71,6 +73,12 @@ def _told(found: Run, files: _Files, out: Output) -> None:
     )
     if written:
         out.note(f"wrote {counted(len(written))} to {files.folder}: {', '.join(p.name for p in written)}")
+
+
+def _agents(plan: Plan) -> dict[str, str]:
+    """The versions of others, as they tell them: a figure of theirs hangs on it as much as on the CPU."""
+    others = {one.name: one for one in plan.contenders if isinstance(one, Peer | Remote)}
+    return {name: said for name, one in others.items() if (said := one.agent())}
 
 
 class _Files:
