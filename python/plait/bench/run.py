@@ -82,7 +82,7 @@ def run(
             found.findings.append(finding)
             watcher.found(finding)
 
-    setting = Setting(processes=plan.processes, cores=cores, patience=plan.patience)
+    setting = Setting(processes=plan.processes, cores=cores)
     try:
         with ExitStack() as stack:
             if ceilings is None:

@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 # Between the broken connection that a dying listener leaves and its exit status.
 DYING = 1.0
+# For what a listener has used: a thread of its own answers, and has little to do.
+ANSWER = 10.0
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class _Running:
 
     def measure(self, work: Work[T], patience: float) -> T:
         assert self._near is not None
+        self._near.patience = min(patience, ANSWER)
         return self._run(work.over(self._near), patience)
 
     def close(self) -> None:
@@ -102,6 +105,8 @@ class _Running:
         if isinstance(error, ContenderError):
             return error
         said = " ".join(str(error).split())
+        if isinstance(error, ConnectionError):
+            return ContenderError(f"the connection broke off: {said}")
         return ContenderError(f"{type(error).__name__}: {said}" if said else type(error).__name__)
 
     async def _open(self, address: str) -> None:
@@ -119,7 +124,7 @@ class _Running:
             if not address:
                 address = await stack.enter_async_context(self._ends.serve(answer))
             dialer = await stack.enter_async_context(self._ends.dialer(address))
-            ready.set_result(_Near(self._ends, dialer, self._child, self._patience))
+            ready.set_result(_Near(self._ends, dialer, self._child))
             await asyncio.get_running_loop().create_future()
 
     async def _ended(self) -> None:
@@ -130,13 +135,13 @@ class _Running:
 class _Near:
     """The dialer's end."""
 
-    def __init__(self, ends: Ends, dialer: Dialer, child: Child | None, patience: float) -> None:
+    def __init__(self, ends: Ends, dialer: Dialer, child: Child | None) -> None:
         self.ends = ends
         self.subject = ends.subject
         self.alone = child is None
+        self.patience = ANSWER
         self._dialer = dialer
         self._child = child
-        self._patience = patience
 
     async def connect(self) -> Link:
         return await self._dialer.connect()
@@ -150,7 +155,7 @@ class _Near:
                 usage.settle()
             return usage.usage()
         # The loop waits too, for the fraction of a millisecond that the other process needs.
-        said = self._child.ask({"settle": settle}, self._patience)
+        said = self._child.ask({"settle": settle}, self.patience)
         try:
             return Usage(float(said["cpu"]), int(said["memory"]), int(said["wakeups"]))
         except (KeyError, TypeError, ValueError):
