@@ -12,7 +12,7 @@ from pathlib import Path
 
 from plait.bench.environment import environment
 from plait.bench.plan import Plan
-from plait.bench.reports import Writer, table, write_all
+from plait.bench.reports import Writer, short, summarise, table, write_all
 from plait.bench.reports.records import record
 from plait.bench.results import Failure, Finding, Run
 from plait.bench.run import run as run_plan
@@ -58,8 +58,11 @@ def _told(found: Run, files: _Files, out: Output) -> None:
     """The table, then the reports: a disk that is full costs nothing that can still be printed."""
     try:
         if not out.json:
-            columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH
-            out.result("table", table(found, width=max(columns, WIDTH)).rstrip("\n"))
+            width = max(shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH, WIDTH)
+            summary = summarise(found)
+            out.result("table", table(summary, width=width).rstrip("\n"))
+            if len(summary.scenarios) > 1:
+                out.result("short", f"\n{short(summary, width=width)}".rstrip("\n"))
     finally:
         written = files.reports(found)
     if not found.finished:
