@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import subprocess
+import sys
 
 import pytest
 
@@ -11,7 +13,6 @@ from plait.bench.subjects import Ends, Pipe
 from plait.bench.subjects.answering import TRAILER, Request, answer, drain, read_exactly
 from plait.bench.subjects.asyncio_tls import END, AsyncioTlsEnds
 from plait.bench.subjects.contender import ContenderError
-from plait.bench.subjects.grpc_ends import GrpcEnds
 from plait.bench.subjects.plait_ends import PlaitEnds
 from plait.bench.subjects.raw_tcp import RawTcpEnds
 from plait.bench.subjects.websockets_ends import WebsocketsEnds
@@ -114,9 +115,20 @@ async def test_the_end_of_a_tls_pipe_may_come_in_pieces(size: int) -> None:
     assert await reading == b"some\0"
 
 
-async def test_grpc_works_where_it_is_installed() -> None:
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_grpc_works_where_it_is_installed(loop: str) -> None:
     pytest.importorskip("grpc")
-    await test_a_pipe_carries_both_directions_to_their_ends(GrpcEnds())
+    # In a process of its own: its threads and their descriptors stay for as long as that does.
+    program = (
+        "from plait.bench.subjects import Setting, TwoEnds\n"
+        "from plait.bench.subjects.grpc_ends import GrpcEnds\n"
+        "from plait.bench.works import Bulk, Requests\n"
+        f"with TwoEnds(GrpcEnds({loop!r})).start(Setting()) as running:\n"
+        "    print(running.measure(Bulk('duplex', 1000, 0.05, 3), 20).total > 0)\n"
+        "    print(len(running.measure(Requests(100, 4, 0.05), 20).latencies) > 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["True", "True"], done.stderr
 
 
 async def _echo(pipe: Pipe) -> None:

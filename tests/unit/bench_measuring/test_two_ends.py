@@ -83,7 +83,7 @@ def test_what_is_not_installed_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_plug_in_that_is_not_there_says_so() -> None:
     for ends in (PlaitEnds(muxer="no_such_module:Muxer"), PlaitEnds(security="rot13")):
-        with pytest.raises(UnsupportedError, match="no_such_module|rot13"):
+        with pytest.raises(UnsupportedError, match=r"no_such_module|rot13"):
             with TwoEnds(ends).start(Setting(processes=1)) as running:
                 running.measure(BULK, 5.0)
 
