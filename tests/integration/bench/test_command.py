@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -22,7 +23,8 @@ from plait.bench.subjects.programs import Program
 
 PLAIT = [sys.executable, "-m", "plait", "bench"]
 FAKE = Path(__file__).with_name("fake_peer.py")
-REAL = Path(__file__).resolve().parents[2] / "interop" / "peer.py"
+ROOT = Path(__file__).resolve().parents[3]
+REAL = ROOT / "tests" / "interop" / "peer.py"
 # Seconds for what takes some: the machine may be very busy.
 PATIENCE = 120.0
 # One round of one scenario, with the least that can be measured, and on a machine that may do anything else.
@@ -213,6 +215,44 @@ class TestPeers:
         assert "/ip4/127.0.0.1/tcp/9" in done.stdout
 
 
+class TestOfYourOwn:
+    def test_the_example(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PYTHONPATH", f"{ROOT / 'examples'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+        words = ["--load", "own_bench", "--subject", "Framed", "--subject", "fake", "--peer", fake()]
+        done = bench(*TINY[:-1], "requests-by-size", *words, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        run = load(tmp_path / "out" / "results.jsonl")
+        assert {one.cell.scenario for one in samples(run)} == {"requests-by-size"}
+        assert {one.cell.subject.muxer for one in samples(run, "plait")} == {"Framed"}
+        assert len({one.cell.parameters["message_size"] for one in samples(run, "plait")}) == 3
+        assert {one.value for one in samples(run, "fake")} == {200.0}
+        listed = bench("--load", "own_bench", "list", out=None).stdout
+        assert "requests-by-size" in listed
+        assert "plait tcp/noise/Framed uvloop fd" in listed
+
+    def test_the_page_shows_it(self) -> None:
+        (code,) = (code for source, code in blocks() if source == "examples/own_bench.py")
+        assert code in (ROOT / "examples" / "own_bench.py").read_text()
+
+    def test_the_page_runs(self, measured: tuple[Path, object], tmp_path: Path) -> None:
+        (code,) = (code for source, code in blocks() if source == "a run of one's own")
+        (tmp_path / "results.jsonl").write_bytes((measured[0] / "results.jsonl").read_bytes())
+        quick = code.replace(
+            "found = run(plan)", "import dataclasses\nfound = run(dataclasses.replace(plan, rounds=1))"
+        )
+        command = [sys.executable, "-c", quick]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=PATIENCE)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert (tmp_path / "chart.svg").exists()
+        assert "bulk-up" in done.stdout
+
+
+def blocks() -> list[tuple[str, str]]:
+    """What docs/benchmarks.md shows; the first line of each block says where it is from."""
+    page = (ROOT / "docs" / "benchmarks.md").read_text()
+    return re.findall(r"^```python\n# (.*?)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -222,6 +262,7 @@ class TestPeers:
         (["--loop", "uvlop"], "did you mean uvloop"),
         (["--peer", "nothing"], "NAME=COMMAND"),
         (["--to", "somewhere"], ""),
+        (["--load", "no_such_module"], "No module named 'no_such_module'"),
         (["--rounds", "0"], ""),
         (["--seconds", "0"], ""),
         (["gate", "one"], ""),

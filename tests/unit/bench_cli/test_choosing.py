@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -145,6 +147,21 @@ def test_an_address_is_measured_alone() -> None:
     assert [one.subject.implementation for one in beside] == ["plait", "plait", "there"]
     two = chosen("--to", ADDRESS, "--to", ADDRESS)
     assert [one.subject.implementation for one in two] == ["remote-1", "remote-2"]
+
+
+def test_what_is_loaded_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    mine = Fake(Subject("mine", "tcp"))
+    monkeypatch.setattr(registry, "contenders", lambda: [*ALL, *([mine] if "of_mine" in sys.modules else [])])
+    (tmp_path / "of_mine.py").write_text("")
+    (tmp_path / "broken.py").write_text("raise RuntimeError('out of order')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    try:
+        assert chosen("--quick", "--load", "of_mine") == [RAW, NOISE, mine]
+    finally:
+        del sys.modules["of_mine"]
+    for name, why in (("nowhere", "No module named 'nowhere'"), ("broken", "RuntimeError: out of order")):
+        with pytest.raises(ConfigError, match=f"^{name} cannot be loaded: .*{why}"):
+            plan("--load", name)
 
 
 def test_scenarios() -> None:

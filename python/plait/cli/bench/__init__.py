@@ -91,6 +91,13 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
         metavar="[NAME=]ADDR",
         help="whoever serves /perf/1.0.0 there; alone, nothing else is measured",
     )
+    what.add_argument(
+        "--load",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="import it first: it registers subjects and scenarios of your own",
+    )
 
 
 def _add_sizes(parser: argparse.ArgumentParser) -> None:
@@ -119,7 +126,7 @@ def run(options: argparse.Namespace, out: Output) -> int:
         case "list":
             from plait.cli.bench.listing import list_all
 
-            return list_all(out)
+            return list_all(options, out)
         case "compare":
             from plait.cli.bench.comparing import compare
 

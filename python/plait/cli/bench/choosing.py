@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import importlib
 import importlib.util
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from plait.bench.scenarios import Scenario
     from plait.bench.subjects import Contender
 
-__all__ = ["choose", "not_installed"]
+__all__ = ["choose", "load", "not_installed"]
 
 
 def choose(options: argparse.Namespace) -> Plan:
@@ -34,8 +35,9 @@ def choose(options: argparse.Namespace) -> Plan:
     if options.pin:
         two_cores()
     make = Plan.quick if options.quick else Plan.full
+    loaded = load(options.load)
     scenarios = _scenarios(options.scenario)
-    contenders = _contenders(options)
+    contenders = _contenders(options, loaded)
     plan = make(scenarios=scenarios, contenders=contenders)
     asked = {name: getattr(options, name) for name in ("rounds", "seconds", "patience", "tolerance")}
     plan = replace(plan, pin=options.pin, **{name: size for name, size in asked.items() if size is not None})
@@ -43,6 +45,23 @@ def choose(options: argparse.Namespace) -> Plan:
         return plan
     # Whoever knows little would otherwise have a table of nothing for the rest.
     return replace(plan, scenarios=[one for one in scenarios if _asks_somebody(one, plan)])
+
+
+def load(modules: Iterable[str]) -> Sequence[Contender]:
+    """Imports modules that register scenarios and contenders; gives the contenders.
+
+    Raises `ConfigError` for whatever such a module raises.
+    """
+    before = registry.contenders()
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}"
+            raise ConfigError(
+                f"{name} cannot be loaded: {said}", hint="modules are found in the folders of PYTHONPATH"
+            ) from error
+    return [one for one in registry.contenders() if one not in before]
 
 
 def not_installed(subject: Subject) -> str | None:
@@ -68,7 +87,7 @@ def _begins(name: str, beginning: str) -> bool:
     return name == beginning or name.startswith(f"{beginning.rstrip('-')}-")
 
 
-def _contenders(options: argparse.Namespace) -> Sequence[Contender]:
+def _contenders(options: argparse.Namespace, loaded: Sequence[Contender]) -> Sequence[Contender]:
     stacks = [_stack(text) for text in options.stack]
     others: list[Contender] = []
     for text in options.peer:
@@ -85,7 +104,8 @@ def _contenders(options: argparse.Namespace) -> Sequence[Contender]:
     else:
         # What cannot be measured here is left out unless it is asked for; `list` has it.
         able = [one for one in here if not_installed(one.subject) is None]
-        quick = [one for one in registry.quick_contenders() if one in able] if options.quick else able
+        usual = registry.quick_contenders() if options.quick else here
+        quick = [one for one in able if one in usual or one in loaded]
         # A short run leaves most stacks out. Who asks for one of those means it.
         asked = any(one.subject.implementation == PLAIT for one in _filtered(quick, stacks, options))
         chosen = [*(quick if asked else able), *others]

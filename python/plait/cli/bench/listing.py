@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
+
 from plait.bench import registry
 from plait.bench.reports.words import explained
-from plait.cli.bench.choosing import not_installed
+from plait.cli.bench.choosing import load, not_installed
 from plait.cli.output import Output
 
 __all__ = ["list_all"]
 
 
-def list_all(out: Output) -> int:
-    """Prints scenarios and subjects."""
+def list_all(options: argparse.Namespace, out: Output) -> int:
+    """Prints scenarios and subjects; raises `ConfigError` for a module that cannot be loaded."""
+    load(options.load)
     scenarios, quick = registry.scenarios(), {str(one.subject) for one in registry.quick_contenders()}
     if not out.json:
         out.result("scenarios", "scenarios, for --scenario:")
