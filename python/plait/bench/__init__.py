@@ -13,24 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from plait.bench.plan import Plan
-    from plait.bench.registry import (
-        contenders,
-        register_contender,
-        register_scenario,
-        scenario,
-        scenarios,
-        select,
-    )
+    from plait.bench.registry import register_contender, register_scenario, scenario, select
     from plait.bench.run import Watcher
 
 __all__ = [
     "Plan",
     "Watcher",
-    "contenders",
     "register_contender",
     "register_scenario",
     "scenario",
-    "scenarios",
     "select",
 ]
 

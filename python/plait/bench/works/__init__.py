@@ -12,6 +12,7 @@ from plait.bench.works.distance import Distance, Travelled
 from plait.bench.works.harm import Harm, Harmed
 from plait.bench.works.idle import Held, Idle
 from plait.bench.works.layers import Added, Layered, Layers
+from plait.bench.works.linking import link_to, one_there_and_back, use_once
 from plait.bench.works.requests import Answered, Beside, Pings, Requests
 from plait.bench.works.work import Near, Usage, Work
 
@@ -38,4 +39,7 @@ __all__ = [
     "Travelled",
     "Usage",
     "Work",
+    "link_to",
+    "one_there_and_back",
+    "use_once",
 ]
