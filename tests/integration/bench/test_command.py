@@ -216,23 +216,15 @@ class TestPeers:
 
 
 class TestOfYourOwn:
-    def test_the_example(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("PYTHONPATH", f"{ROOT / 'examples'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-        words = ["--load", "own_bench", "--subject", "Framed", "--subject", "fake", "--peer", fake()]
-        done = bench(*TINY[:-1], "requests-by-size", *words, cwd=tmp_path)
+    def test_a_module_that_registers_a_muxer(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "own_muxer.py").write_text(OWN_MUXER)
+        paths = [str(tmp_path), str(ROOT / "examples"), os.environ.get("PYTHONPATH", "")]
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+        done = bench(*TINY, "--load", "own_muxer", "--subject", "Framed", cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         run = load(tmp_path / "out" / "results.jsonl")
-        assert {one.cell.scenario for one in samples(run)} == {"requests-by-size"}
-        assert {one.cell.subject.muxer for one in samples(run, "plait")} == {"Framed"}
-        assert len({one.cell.parameters["message_size"] for one in samples(run, "plait")}) == 3
-        assert {one.value for one in samples(run, "fake")} == {200.0}
-        listed = bench("--load", "own_bench", "list", out=None).stdout
-        assert "requests-by-size" in listed
-        assert "plait tcp/noise/Framed uvloop fd" in listed
-
-    def test_the_page_shows_it(self) -> None:
-        (code,) = (code for source, code in blocks() if source == "examples/own_bench.py")
-        assert code in (ROOT / "examples" / "own_bench.py").read_text()
+        assert {one.cell.subject.muxer for one in samples(run)} == {"Framed"}
+        assert "plait tcp/noise/Framed uvloop fd" in bench("--load", "own_muxer", "list", out=None).stdout
 
     def test_the_page_runs(self, measured: tuple[Path, object], tmp_path: Path) -> None:
         (code,) = (code for source, code in blocks() if source == "a run of one's own")
@@ -384,3 +376,11 @@ def rewrite(source: Path, target: Path, factor: float) -> None:
 
 
 MARK = "PLAIT_BENCH_TEST"
+
+OWN_MUXER = """
+from plait.bench import register_contender
+from plait.bench.subjects import TwoEnds
+from plait.bench.subjects.plait_ends import PlaitEnds
+
+register_contender(TwoEnds(PlaitEnds(muxer="plugin_muxer:Framed")))
+"""
