@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from synthetic import ENVIRONMENT, PEER, synthetic_run
+from synthetic import ENVIRONMENT, NOISE, PEER, synthetic_run
 
 from plait.bench.reports import short
-from plait.bench.results import Cell, Failure, Run
+from plait.bench.results import Cell, Failure, Metric, Run, Sample
 
 
 def test_a_figure_of_each_scenario_and_what_does_not_hold() -> None:
@@ -22,6 +22,16 @@ def test_a_figure_of_each_scenario_and_what_does_not_hold() -> None:
     )
     # What has no better and worse is in the page.
     assert not any(line.startswith("  distance") for line in lines)
+
+
+def test_the_metric_that_most_have() -> None:
+    rate, p50 = Metric("rate", "/s", "higher"), Metric("p50", "µs", "lower")
+    found = [
+        Sample(Cell("request-response", subject, {"depth": 1}), metric, 0, 5.0)
+        for subject, metric in ((NOISE, rate), (NOISE, p50), (PEER, p50))
+    ]
+    text = short(Run("", [], ENVIRONMENT, [*found]), width=1000)
+    assert "request-response (p50, µs; depth 1): plait uvloop fd 5.00, synthetic-peer 5.00" in text
 
 
 def test_the_same_reason_once_and_no_line_too_long() -> None:

@@ -32,8 +32,9 @@ def _lines(summary: Summary) -> Iterator[str]:
     for scenario in summary.scenarios:
         if scenario.name == LAYERS:
             yield from _layers(summary, scenario)
-        elif scenario.primary is not None:
-            yield _figures(summary, scenario, scenario.primary)
+        elif judged := [table for table in scenario.tables if table.metric.better != "neither"]:
+            # The first of those that most have: not everybody tells everything.
+            yield _figures(summary, scenario, max(judged, key=lambda table: len(table.subjects)))
     failing: dict[str, list[str]] = {}
     for scenario in summary.scenarios:
         for verdict in scenario.verdicts:

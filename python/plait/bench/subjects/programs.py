@@ -92,7 +92,7 @@ class Program:
         if self._flooded:
             raise ProgramError(f"{self.name} printed more than {MOST_OUTPUT} bytes and no {name!r}")
         if self._open:
-            raise ProgramError(f"{self.name} did not say {name!r} within {seconds:g} s{self._heard()}")
+            raise ProgramError(f"{self.name} did not say {name!r} within {seconds:.3g} s{self._heard()}")
         raise ProgramError(f"{self.name} ended before it said {name!r}: {self.why()}")
 
     def result(self, seconds: float) -> dict[str, Any]:
@@ -110,7 +110,7 @@ class Program:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 status = self._child.wait(max(0.0, end - time.monotonic()))
         if status is None:
-            raise ProgramError(f"{self.name} was not done within {seconds:g} s{self._heard()}")
+            raise ProgramError(f"{self.name} was not done within {seconds:.3g} s{self._heard()}")
         rows = [row for row in self._rows if "event" not in row]
         if status or not rows or "error" in rows[-1]:
             raise ProgramError(f"{self.name} failed: {self.why()}")
