@@ -13,19 +13,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from types import TracebackType
 from typing import Protocol, Self
 
-from plait.bench.cores import pinned, two_cores
+from plait.bench.cores import pinned
 from plait.bench.subjects.child import Child
-from plait.exceptions import ConfigError
 
 __all__ = ["Ceilings", "MachineCeilings"]
 
 MB = 1e6
 # The best of so many bursts: what disturbs one makes it slower and never faster.
-BURSTS = 3
+BURSTS = 6
 # Seconds of one: with a connection of its own, past the first growth of the kernel's buffers.
 LOOPBACK_BURST = 0.010
 AEAD_BURST = 0.003
@@ -46,14 +44,13 @@ class Ceilings(Protocol):
 class MachineCeilings:
     """`loopback` and `aead`, from when it is entered until it is left.
 
-    Both ends are pinned while they measure, where the platform can do that: otherwise it is mostly the
-    scheduler's choice of cores that moves.
+    Args:
+        cores: of the two ends, as those of the contenders; `None`: wherever the scheduler puts them. Two ends
+            on one core can be much faster than on two, so a ceiling has to be free where they are free.
     """
 
-    def __init__(self) -> None:
-        self._cores: tuple[int, int] | None = None
-        with suppress(ConfigError):
-            self._cores = two_cores()
+    def __init__(self, cores: tuple[int, int] | None = None) -> None:
+        self._cores = cores
         self._seal = _sealing()
 
     def __enter__(self) -> Self:

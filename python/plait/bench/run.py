@@ -86,7 +86,7 @@ def run(
     try:
         with ExitStack() as stack:
             if ceilings is None:
-                ceilings = stack.enter_context(MachineCeilings())
+                ceilings = stack.enter_context(MachineCeilings(cores))
             stack.enter_context(pinned(cores[0] if cores else None))
             lineup = stack.enter_context(Lineup(setting, plan.most_failures))
             watcher.begins(plan, sum(row.steps for _, of_one in rows for row in of_one))
