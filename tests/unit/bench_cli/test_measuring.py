@@ -148,6 +148,18 @@ def test_ctrl_c_between_two_findings_costs_none(
     assert run.findings == MEASURED
 
 
+def test_in_the_background_of_a_shell(engine: Use) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        engine(MEASURED, lambda: signal.raise_signal(signal.SIGINT))
+        assert main(["bench", "--out", "out"]) == 0
+        engine(MEASURED, lambda: signal.raise_signal(signal.SIGTERM))
+        assert main(["bench", "--out", "out"]) == 143
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_broken_off_before_anything_was_measured(engine: Use, tmp_path: Path) -> None:
     engine(MEASURED)
     assert main(["bench", "--out", "out"]) == 0

@@ -44,8 +44,9 @@ class Interrupts:
     def hold(self) -> None:
         """From now on an interrupt waits."""
         if self._active and not self._held:
-            signal.signal(signal.SIGINT, self._on_sigint)
             self._held = True
+            if not self._ignored:
+                signal.signal(signal.SIGINT, self._on_sigint)
 
     def release(self) -> None:
         """No longer. Raises `KeyboardInterrupt` when one has waited."""
@@ -60,4 +61,14 @@ class Interrupts:
 
     def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
         self.by_sigterm = True
-        signal.raise_signal(signal.SIGINT)
+        if self._held:
+            self.waiting = True
+        elif self._ignored:
+            raise KeyboardInterrupt
+        else:
+            signal.raise_signal(signal.SIGINT)
+
+    @property
+    def _ignored(self) -> bool:
+        """A shell without job control starts what runs in the background so."""
+        return self._interrupt is signal.SIG_IGN
