@@ -117,6 +117,8 @@ def test_sizes() -> None:
         ("--loop asyncio --driver bytes --stack tcp", [SLOW]),
         ("--quick --stack tcp/tls", [RAW, TLS]),
         ("--quick --driver fd", [RAW, NOISE]),
+        ("--quick --stack tcp/noise --stack ws", [RAW, NOISE, WS]),
+        ("--quick --loop asyncio", [SLOW]),
         ("--subject grpc", [GRPC]),
     ],
 )
@@ -134,6 +136,7 @@ def test_peers_come_on_top() -> None:
     assert peer.subject == Subject("go", "tcp", "noise", "yamux")
     both = chosen("--peer", "go=bin/peer", "--stack", "tcp/tls", "--stack", "ws/tls/mplex")
     assert [str(one.subject) for one in both[-2:]] == ["go tcp/tls/yamux", "go ws/tls/mplex"]
+    assert len(chosen("--peer", "go=bin/peer", "--subject", "raw-tcp")) == 2
     (alone,) = chosen("--peer", "go=bin/peer", "--subject", "go")
     assert alone.subject.implementation == "go"
 

@@ -98,21 +98,33 @@ def _contenders(options: argparse.Namespace, loaded: Sequence[Contender]) -> Seq
     for kind, wanted in (("loop", options.loop), ("driver", options.driver)):
         _check(kind, wanted, here)
     if options.subject:
-        chosen = _called(options.subject, [*here, *others])
+        # Peers and addresses of the same command may be named, and are measured in any case.
+        chosen = [one for one in _called(options.subject, [*here, *others]) if one not in others]
     elif options.to and not (options.peer or stacks or options.driver):
-        chosen = others
+        chosen = []
     else:
         # What cannot be measured here is left out unless it is asked for; `list` has it.
         able = [one for one in here if not_installed(one.subject) is None]
-        usual = registry.quick_contenders() if options.quick else here
-        quick = [one for one in able if one in usual or one in loaded]
-        # A short run leaves most stacks out. Who asks for one of those means it.
-        asked = any(one.subject.implementation == PLAIT for one in _filtered(quick, stacks, options))
-        chosen = [*(quick if asked else able), *others]
-    left = _filtered(chosen, stacks, options)
+        usual = [*registry.quick_contenders(), *loaded] if options.quick else able
+        chosen = _with_those_asked_for([one for one in able if one in usual], able, stacks, options)
+    left = [*_filtered(chosen, stacks, options), *others]
     if not left:
         raise ConfigError("nothing is left to measure", hint="`plait bench list` says what there is")
     return left
+
+
+def _with_those_asked_for(
+    usual: list[Contender],
+    able: Sequence[Contender],
+    stacks: Sequence[Sequence[str]],
+    options: argparse.Namespace,
+) -> list[Contender]:
+    """A short run leaves most stacks out: who asks for one of those means it."""
+    asked = list(usual)
+    for stack in stacks or [()]:
+        if not any(_is_plait(one) for one in _filtered(usual, [stack], options)):
+            asked += [one for one in able if _is_plait(one) and _on(one.subject, stack)]
+    return [one for one in able if one in asked]
 
 
 def _check(kind: str, wanted: Iterable[str], every: Iterable[Contender]) -> None:
@@ -143,12 +155,12 @@ def _filtered(
         for one in contenders
         if (not options.loop or one.subject.loop in ("", *options.loop))
         and (not options.driver or one.subject.driver in ("", *options.driver))
-        and (
-            not stacks
-            or one.subject.implementation != PLAIT
-            or any(_on(one.subject, stack) for stack in stacks)
-        )
+        and (not stacks or not _is_plait(one) or any(_on(one.subject, stack) for stack in stacks))
     ]
+
+
+def _is_plait(one: Contender) -> bool:
+    return one.subject.implementation == PLAIT
 
 
 def _on(subject: Subject, stack: Sequence[str]) -> bool:
