@@ -32,7 +32,7 @@ def test_an_event_and_a_result() -> None:
     with program(code) as running:
         assert running.event("listening", PATIENCE)["addrs"] == ["a"]
         assert running.result(PATIENCE) == {"rate": 1}
-        assert not running.is_running
+        assert running.has_ended(PATIENCE)
 
 
 def test_the_last_result_counts() -> None:

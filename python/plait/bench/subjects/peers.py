@@ -214,7 +214,7 @@ class RunningPeer:
             with Program(f"{self._peer.name} {command}", argv, self._cores[0]) as dialer:
                 answer = Answer(self._peer.name, dialer.result(max(0.0, end - time.monotonic())))
         except ContenderError as error:
-            if not listener.is_running:
+            if listener.has_ended(DYING):
                 raise ContenderError(f"{error}; its listener had ended: {listener.why()}") from None
             raise
         after = listener.cpu_seconds()
@@ -272,6 +272,8 @@ LARGEST_PING = 1 << 10
 # Seconds after which a listener ends by itself, should nobody be there any more who ends it; longer than any
 # measurement, and a new one takes its place in time.
 LIFETIME = 1200.0
+# Seconds between what a dying listener does to its dialer and its end.
+DYING = 0.5
 # Seconds for a word that nothing depends on.
 AGENT_PATIENCE = 5.0
 # Some milliseconds for the slowest; then as much as a fast machine moves in some seconds.

@@ -76,9 +76,11 @@ class Program:
     ) -> None:
         self.stop()
 
-    @property
-    def is_running(self) -> bool:
-        return self._child.poll() is None
+    def has_ended(self, within: float = 0.0) -> bool:
+        """Whether it is no longer there, after so many seconds at most."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._child.wait(within)
+        return self._child.poll() is not None
 
     def event(self, name: str, seconds: float) -> dict[str, Any]:
         """The first `{"event": name}`. Raises `ProgramError` when there is none, after `seconds` at most."""
@@ -144,7 +146,7 @@ class Program:
 
     def stop(self) -> None:
         """Ends it and all of its session; waits `PATIENCE` seconds for an orderly end. May be repeated."""
-        if self.is_running:
+        if not self.has_ended():
             self._signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._child.wait(PATIENCE)
