@@ -175,7 +175,7 @@ class TestPeers:
     def test_one_line_says_why(self, tmp_path: Path, peer: str, why: str) -> None:
         command = "fake=/no/such/peer" if peer == "missing" else fake(peer)
         # Long enough for the others to start and to be measured.
-        patience = "2" if peer == "hangs" else "60"
+        patience = "6" if peer == "hangs" else "60"
         words = [
             "--scenario",
             "bulk-up",
