@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from plait.bench.subjects import Ends, Pipe
-from plait.bench.subjects.answering import TRAILER, Request, answer, drain, read_exactly
+from plait.bench.subjects.answering import GO, TRAILER, Request, answer, drain, read_exactly
 from plait.bench.subjects.asyncio_tls import END, AsyncioTlsEnds
 from plait.bench.subjects.contender import ContenderError
 from plait.bench.subjects.plait_ends import PlaitEnds
@@ -54,7 +54,7 @@ async def test_each_connection_is_a_new_one_and_the_listener_survives_a_reset(en
         async with ends.serve(answer) as address, ends.dialer(address) as dialer:
             links = await asyncio.gather(*(dialer.connect() for _ in range(3)))
             broken = await links[0].open()
-            await broken.write(Request("bulk", 64).pack() + bytes(1000))
+            await broken.write(Request("bulk", 64).pack() + GO + bytes(1000))
             broken.reset()
             for link in links[1:]:
                 pipe = await link.open()
@@ -72,11 +72,11 @@ async def test_a_listener_counts_what_came() -> None:
     async with ends.serve(answer) as address, ends.dialer(address) as dialer:
         link = await dialer.connect()
         pipe = await link.open()
-        await pipe.write(Request("bulk", 1000, 0.01, 5000).pack() + bytes(12345))
+        await pipe.write(Request("bulk", 1000, 0.01, 5000).pack() + GO + bytes(12345))
         await pipe.write_eof()
         count, trailer = await drain(pipe)
         assert TRAILER.unpack(trailer) == (12345,)
-        assert 1000 <= count - TRAILER.size <= 5000
+        assert 1000 <= count - len(GO) - TRAILER.size <= 5000
         await link.close()
 
 

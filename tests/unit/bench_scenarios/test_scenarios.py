@@ -43,8 +43,7 @@ EXPECTED: Mapping[str, set[tuple[str, str]]] = {
     "stalled-stream": {("others lose", "%"), ("rate of the others", "MB/s"), ("held back", "KiB")},
     "distance": {("share of the link", "%")},
     "idle": {
-        ("memory", "B/connection"), ("memory of the dialer", "B/connection"), ("memory", "B/stream"),
-        ("memory of the dialer", "B/stream"), ("wake-ups", "/s"),
+        ("memory", "B/connection"), ("memory", "B/stream"), ("wake-ups", "/s"),
     },
     "layers": {(name, unit) for name in LAYERS for unit in ("ns/byte", "µs/operation")},
 }  # fmt: skip

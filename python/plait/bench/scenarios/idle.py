@@ -21,7 +21,7 @@ WAKEUPS = Metric("wake-ups", "/s", "lower")
 
 @dataclass(frozen=True)
 class IdleScenario:
-    """Bytes for each in the listener's process, in the dialer's, and wake-ups of both with all of them."""
+    """Bytes for each in the listener's process, and wake-ups of both processes with all of them."""
 
     name: str = "idle"
     # A process that has done something else has memory to spare, and would seem to need none.
@@ -38,11 +38,12 @@ class IdleScenario:
         )
 
     def read(self, cell: Cell, outcome: Held, ceilings: Mapping[str, float]) -> Iterator[Reading]:
+        # The listener is a process that has done nothing else. The dialer's has done everything before this,
+        # and what it had to spare would make its figure too small.
         unit = f"B/{cell.parameters['what']}"
         if outcome.far is not None:
             yield Figure(Metric("memory", unit, "lower"), outcome.far)
-        if outcome.near is not None:
-            both = "of both ends" if outcome.far is None else "of the dialer"
-            yield Figure(Metric(f"memory {both}", unit, "lower"), outcome.near)
+        elif outcome.near is not None:
+            yield Figure(Metric("memory of both ends", unit, "lower"), outcome.near)
         if outcome.wakeups is not None:
             yield Figure(WAKEUPS, outcome.wakeups)

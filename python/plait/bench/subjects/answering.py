@@ -13,7 +13,7 @@ from plait.bench.subjects.contender import ContenderError
 if TYPE_CHECKING:
     from plait.bench.subjects.ends import Pipe
 
-__all__ = ["BLOCK", "READ_SIZE", "TRAILER", "Request", "answer", "drain", "read_exactly", "send"]
+__all__ = ["BLOCK", "GO", "READ_SIZE", "TRAILER", "Request", "answer", "drain", "read_exactly", "send"]
 
 Verb: TypeAlias = Literal["bulk", "reply", "slow"]
 
@@ -23,6 +23,8 @@ READ_SIZE = 256 * 1024
 BLOCK = bytes(4 * 1024 * 1024)
 # Tells how many bytes came; the last that the listener sends.
 TRAILER = struct.Struct(">Q")
+# What both ends of bulk say when they are ready.
+GO = b"\0"
 # With a zero at its end, as with all that is sent here: see `asyncio_tls`.
 _HEADER = struct.Struct(">BQQQx")
 _VERBS: tuple[Verb, ...] = ("bulk", "reply", "slow")
@@ -35,8 +37,9 @@ class Request:
     """The first bytes of a pipe.
 
     Attributes:
-        verb: `bulk` sends for `seconds`, or up to `most` bytes, in writes of `size`, reads up to the
-            other end's end, then sends how many bytes came in eight bytes, and ends. `reply` answers every
+        verb: `bulk` says a byte when it is ready and waits for one; then it sends for `seconds`, or up to
+            `most` bytes, in writes of `size`, reads up to the other end's end, sends how many bytes came in
+            eight bytes, and ends. `reply` answers every
             `size` bytes with as many, in a write of their own. `slow` reads `size` bytes a second for
             `seconds`, then says how many came, and ends.
         size: bytes.
@@ -67,9 +70,16 @@ async def answer(pipe: Pipe) -> None:
     request = Request.unpack(head)
     match request.verb:
         case "reply":
-            await _reply(pipe, request.size)
+            # Here and not in a function of its own: thousands of these wait at once, and are weighed.
+            message, rest = BLOCK[: request.size], 0
+            while data := await pipe.read(READ_SIZE):
+                whole, rest = divmod(rest + len(data), request.size)
+                for _ in range(whole):
+                    await pipe.write(message)
             await pipe.write_eof()
         case "bulk":
+            await pipe.write(GO)
+            await read_exactly(pipe, len(GO))
             # Without a task where there is nothing to send: thousands of pipes may be served at once.
             if request.seconds:
                 async with asyncio.TaskGroup() as both:
@@ -118,18 +128,11 @@ async def drain(pipe: Pipe) -> tuple[int, bytes]:
     return count, tail
 
 
-async def _reply(pipe: Pipe, size: int) -> None:
-    message, rest = BLOCK[:size], 0
-    while data := await pipe.read(READ_SIZE):
-        whole, rest = divmod(rest + len(data), size)
-        for _ in range(whole):
-            await pipe.write(message)
-
-
 async def _read_slowly(pipe: Pipe, rate: int, seconds: float) -> int:
-    count, end = 0, time.perf_counter() + seconds
-    while (left := end - time.perf_counter()) > 0:
-        await asyncio.sleep(min(left, 1 / SLOW_READS))
+    count, end, pause = 0, time.perf_counter() + seconds, 1 / SLOW_READS
+    while (left := end - time.perf_counter()) > pause:
+        await asyncio.sleep(pause)
         if rate:
             count += len(await pipe.read(max(1, rate // SLOW_READS)))
+    await asyncio.sleep(max(0.0, left))
     return count

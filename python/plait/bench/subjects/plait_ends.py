@@ -63,11 +63,8 @@ class PlaitEnds:
     async def serve(self, answer: Answer) -> AsyncIterator[str]:
         from plait import Host
 
-        async def handler(stream: Stream) -> None:
-            await answer(stream)
-
         host = Host(listen=ADDRESSES[self.transport], config=self.config())
-        host.handle(PROTOCOL, handler)
+        host.handle(PROTOCOL, answer)
         async with started(host):
             yield str(host.addresses[0])
 

@@ -16,6 +16,7 @@ from plait.bench.subjects.contender import ContenderError, Setting, UnsupportedE
 from plait.bench.subjects.listening import order
 from plait.bench.subjects.loops import loop_factory
 from plait.bench.works.work import Usage
+from plait.exceptions import PlaitError
 
 if TYPE_CHECKING:
     from plait.bench.results import Subject
@@ -86,6 +87,9 @@ class _Running:
     def _run(self, doing: Coroutine[Any, Any, T], patience: float) -> T:
         try:
             return self._runner.run(_within(doing, patience))
+        except asyncio.CancelledError:
+            # Nobody else cancels it. A Ctrl-C that comes before it has begun comes out as this.
+            raise KeyboardInterrupt from None
         except Exception as error:
             raise self._explained(error, patience) from error
         finally:
@@ -105,7 +109,7 @@ class _Running:
         if isinstance(error, ContenderError):
             return error
         said = " ".join(str(error).split())
-        if isinstance(error, ConnectionError):
+        if isinstance(error, ConnectionError) and not isinstance(error, PlaitError):
             return ContenderError(f"the connection broke off: {said}")
         return ContenderError(f"{type(error).__name__}: {said}" if said else type(error).__name__)
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from plait.bench.subjects.answering import TRAILER, Request, drain, send
-from plait.bench.works.linking import link_to
+from plait.bench.subjects.answering import GO, TRAILER, Request, drain, send
+from plait.bench.works.linking import link_to, ready_for_bulk
 from plait.bench.works.work import Near
 
 if TYPE_CHECKING:
@@ -68,10 +68,11 @@ class Bulk:
         there = Request("bulk", self.write_size, self.seconds if self.direction != "up" else 0.0, share)
         async with link_to(near) as link:
             pipes = [await link.open() for _ in range(self.pipes)]
+            await asyncio.gather(*(ready_for_bulk(pipe, there) for pipe in pipes))
             near_before, far_before = near.usage().cpu, (await near.far_usage()).cpu
             begin = time.perf_counter()
             async with asyncio.TaskGroup() as group:
-                moving = [group.create_task(self._move(pipe, there, share, begin)) for pipe in pipes]
+                moving = [group.create_task(self._move(pipe, share, begin)) for pipe in pipes]
             seconds = time.perf_counter() - begin
             near_cpu, far_cpu = near.usage().cpu - near_before, (await near.far_usage()).cpu - far_before
             for pipe in pipes:
@@ -85,9 +86,9 @@ class Bulk:
             None if near.alone else far_cpu,
         )
 
-    async def _move(self, pipe: Pipe, there: Request, share: int, begin: float) -> tuple[int, float]:
+    async def _move(self, pipe: Pipe, share: int, begin: float) -> tuple[int, float]:
         """Bytes of one pipe, as both readers counted them, and when the last was."""
-        await pipe.write(there.pack())
+        await pipe.write(GO)
         if self.direction == "duplex":
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._send(pipe, share))

@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from plait.bench.subjects.answering import BLOCK, TRAILER, Request, drain, read_exactly, send
-from plait.bench.works.linking import link_to
+from plait.bench.subjects.answering import BLOCK, GO, TRAILER, Request, drain, read_exactly, send
+from plait.bench.works.linking import link_to, ready_for_bulk
 from plait.bench.works.work import Near
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ class Harm:
 
         async def one() -> int:
             pipe = await link.open()
-            await pipe.write(Request("bulk", self.write_size).pack())
+            await ready_for_bulk(pipe, Request("bulk", self.write_size))
+            await pipe.write(GO)
             await send(pipe, self.write_size, self.seconds)
             await pipe.write_eof()
             _, trailer = await drain(pipe)

@@ -9,10 +9,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from plait.bench.subjects.answering import BLOCK, Request, answer, drain, read_exactly
+from plait.bench.subjects.answering import BLOCK, GO, Request, answer, drain, read_exactly
 from plait.bench.subjects.contender import UnsupportedError
 from plait.bench.subjects.plait_ends import PlaitEnds, muxer_of, security_of
 from plait.bench.works import bare_sessions, driven_sessions
+from plait.bench.works.linking import ready_for_bulk
 from plait.bench.works.work import Near
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Layers:
             link = await dialer.connect()
             try:
                 bulk, asked = await link.open(), await link.open()
-                await bulk.write(Request("bulk", WRITE_SIZE).pack())
+                await ready_for_bulk(bulk, Request("bulk", WRITE_SIZE))
                 await asked.write(Request("reply", OPERATION).pack())
                 begin = time.perf_counter()
                 await self._write(bulk)
@@ -113,6 +114,7 @@ class Layers:
 
     async def _write(self, pipe: Pipe) -> None:
         block = BLOCK[:WRITE_SIZE]
+        await pipe.write(GO)
         for _ in range(self.size // WRITE_SIZE):
             await pipe.write(block)
         await pipe.write_eof()

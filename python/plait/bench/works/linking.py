@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from plait.bench.subjects.answering import Request, read_exactly
+from plait.bench.subjects.answering import GO, Request, read_exactly
 
 if TYPE_CHECKING:
     from plait.bench.subjects.ends import Link, Pipe
     from plait.bench.works.work import Near
 
-__all__ = ["link_to", "one_there_and_back", "use_once"]
+__all__ = ["link_to", "one_there_and_back", "ready_for_bulk", "use_once"]
 
 
 @asynccontextmanager
@@ -23,6 +23,12 @@ async def link_to(near: Near) -> AsyncIterator[Link]:
         yield link
     finally:
         await link.close()
+
+
+async def ready_for_bulk(pipe: Pipe, request: Request) -> None:
+    """The listener's end waits for `GO` afterwards: opening the pipe is no part of what is measured then."""
+    await pipe.write(request.pack())
+    await read_exactly(pipe, len(GO))
 
 
 async def one_there_and_back(pipe: Pipe) -> None:

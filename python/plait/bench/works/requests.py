@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from plait.bench.subjects.answering import BLOCK, READ_SIZE, TRAILER, Request, drain, read_exactly, send
-from plait.bench.works.linking import link_to
+from plait.bench.subjects.answering import BLOCK, GO, READ_SIZE, TRAILER, Request, drain, read_exactly, send
+from plait.bench.works.linking import link_to, ready_for_bulk
 from plait.bench.works.work import Near
 
 if TYPE_CHECKING:
@@ -152,7 +152,8 @@ class Pings:
 
     async def _move(self, link: Link) -> int:
         pipe = await link.open()
-        await pipe.write(Request("bulk", self.write_size).pack())
+        await ready_for_bulk(pipe, Request("bulk", self.write_size))
+        await pipe.write(GO)
         await send(pipe, self.write_size, self.seconds + 2 * RAMP)
         await pipe.write_eof()
         _, trailer = await drain(pipe)
