@@ -148,6 +148,23 @@ def test_ctrl_c_between_two_findings_costs_none(
     assert run.findings == MEASURED
 
 
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("where", ["_agents", "table"])
+def test_before_and_after_measuring(
+    engine: Use, monkeypatch: pytest.MonkeyPatch, where: str, number: signal.Signals, status: int
+) -> None:
+    def interrupt(*arguments: Any, **named: Any) -> None:
+        signal.raise_signal(number)
+        raise AssertionError("it went on")
+
+    engine(MEASURED)
+    monkeypatch.setattr(measuring, where, interrupt)
+    assert main(["bench", "--out", "out"]) == status
+    if where == "table":
+        assert load("out/results.jsonl").finished
+        assert sorted(path.name for path in Path("out").iterdir()) == FILES
+
+
 def test_in_the_background_of_a_shell(engine: Use) -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

@@ -146,6 +146,13 @@ class TestTerminal:
             shown.step("a step with a long name " * 10)
         assert max(len(part) for part in terminal.getvalue().split("\r")) == 29
 
+    def test_a_line_of_somebody_else(self, terminal: Terminal, without_rich: None) -> None:
+        with redirect_stderr(terminal), view() as shown:
+            shown.begins(1)
+            shown.step("a step")
+            shown.make_room()
+            assert terminal.getvalue().endswith("\r" + " " * len("[1/1] a step") + "\r")
+
     def test_a_live_view_with_rich(self, terminal: Terminal) -> None:
         pytest.importorskip("rich")
         with redirect_stderr(terminal):

@@ -50,11 +50,15 @@ class Interrupts:
 
     def release(self) -> None:
         """No longer. Raises `KeyboardInterrupt` when one has waited."""
+        self.let_go()
+        if self.waiting:
+            raise KeyboardInterrupt
+
+    def let_go(self) -> None:
+        """No longer; one that has waited is in `waiting`."""
         if self._held:
             signal.signal(signal.SIGINT, self._interrupt)
             self._held = False
-            if self.waiting:
-                raise KeyboardInterrupt
 
     def _on_sigint(self, number: int, frame: FrameType | None) -> None:
         self.waiting = True

@@ -29,11 +29,21 @@ __all__ = ["measure"]
 def measure(options: argparse.Namespace, out: Output) -> int:
     """Measures, prints, writes. Returns the exit status; raises `ConfigError` before anything is measured."""
     plan = choose(options)
+    with Interrupts() as interrupts:
+        try:
+            status = _measured(plan, options, out, interrupts)
+        except KeyboardInterrupt:
+            # Before anything was measured, or in its own telling.
+            status = INTERRUPTED
+    return TERMINATED if status == INTERRUPTED and interrupts.by_sigterm else status
+
+
+def _measured(plan: Plan, options: argparse.Namespace, out: Output, interrupts: Interrupts) -> int:
     found = Run(_now(), ["plait", *sys.argv[1:]], environment(_agents(plan)))
     files = _Files(options.out or Path(f"plait-bench-{found.started.replace(':', '')}"), out)
     error: Exception | None = None
-    with Interrupts() as interrupts, files.writing(found) as writer, make_view(out) as view:
-        recorder = _Recorder(found, writer, view, out, interrupts)
+    with files.writing(found) as writer, make_view(out) as files.view:
+        recorder = _Recorder(found, writer, files.view, out, interrupts)
         try:
             found.finished = run_plan(plan, recorder, environment=found.environment).finished
         except KeyboardInterrupt:
@@ -41,6 +51,8 @@ def measure(options: argparse.Namespace, out: Output) -> int:
         except Exception as defect:
             # What was measured is told first.
             error = defect
+        # What follows can be told again from the file: there an interrupt is one at once.
+        interrupts.let_go()
         if found.finished:
             writer.finish()
     if recorder.error is not None:
@@ -50,7 +62,7 @@ def measure(options: argparse.Namespace, out: Output) -> int:
     if error is not None:
         raise error
     if interrupts.waiting or not found.finished:
-        return TERMINATED if interrupts.by_sigterm else INTERRUPTED
+        return INTERRUPTED
     return FAILED if files.lost or _failures(found) else DONE
 
 
@@ -89,11 +101,13 @@ class _Files:
 
     Attributes:
         lost: whether something that should be there is not.
+        view: what is on the terminal while a warning is printed.
     """
 
     def __init__(self, folder: Path, out: Output) -> None:
         self.folder = folder
         self.lost = False
+        self.view: View | None = None
         self._out = out
         self._results = folder / RESULTS
         self._there = False
@@ -123,6 +137,8 @@ class _Files:
 
     def _warn(self, text: str) -> None:
         self.lost = True
+        if self.view is not None:
+            self.view.make_room()
         self._out.error(OSError(text), text, event="warning")
 
 

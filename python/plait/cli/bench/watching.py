@@ -20,6 +20,9 @@ class View(Protocol):
     def begins(self, total_steps: int) -> None: ...
     def step(self, text: str) -> None: ...
     def found(self, finding: Finding) -> None: ...
+    def make_room(self) -> None:
+        """Somebody else is about to print a line."""
+
     def __enter__(self) -> View: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -63,6 +66,9 @@ class _Silent:
         pass
 
     def show(self, text: str) -> None:
+        pass
+
+    def make_room(self) -> None:
         pass
 
     @property
@@ -158,10 +164,10 @@ class _TerminalView(Telling):
         self._width = len(line)
 
     def say(self, text: str) -> None:
-        self._clear()
+        self.make_room()
         super().say(text)
 
-    def _clear(self) -> None:
+    def make_room(self) -> None:
         print("\r" + " " * self._width, end="\r", file=sys.stderr, flush=True)
         self._width = 0
 
@@ -169,7 +175,7 @@ class _TerminalView(Telling):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # What follows starts where the line was.
-        self._clear()
+        self.make_room()
 
 
 # Before that a guess would only jump.
