@@ -70,7 +70,11 @@ class Lineup:
         subject = contender.subject
         if subject not in self._running:
             with ExitStack() as stack:
-                running = stack.enter_context(contender.start(self._setting))
+                try:
+                    running = stack.enter_context(contender.start(self._setting))
+                except OSError as error:
+                    # No memory, no process, no descriptor: later there may be some again.
+                    raise ContenderError(f"cannot be started: {error}") from error
                 self._running[subject] = (running, stack.pop_all())
         return self._running[subject][0]
 

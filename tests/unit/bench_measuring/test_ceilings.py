@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 
 import pytest
@@ -24,6 +25,12 @@ def test_both_are_measured_as_often_as_one_likes(pin: bool) -> None:
             assert set(found) == {"loopback", "aead"}
             assert all(value > 0 for value in found.values())
     assert os.sched_getaffinity(0) == before
+
+
+def test_an_other_end_that_was_ended_is_started_again() -> None:
+    with MachineCeilings() as ceilings:
+        os.kill(ceilings._child.pid, signal.SIGKILL)
+        assert ceilings.measure()["loopback"] > 0
 
 
 def test_who_has_one_core_cannot_be_kept_on_two(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,6 +131,14 @@ def test_what_is_not_installed_says_so_in_each_cell() -> None:
     ] * 2
 
 
+def test_a_system_without_room_for_a_process_costs_a_cell() -> None:
+    a = FakeContender("a", cannot_start=OSError(11, "Resource temporarily unavailable"))
+    found = run(plan_of(a), environment=HERE, ceilings=FakeCeilings())
+    assert [one.why for one in found.findings if isinstance(one, Failure)] == [
+        "cannot be started: [Errno 11] Resource temporarily unavailable"
+    ]
+
+
 def test_a_question_that_makes_no_sense_for_a_subject_leaves_no_trace() -> None:
     found = run(
         plan_of(FakeContender("a"), FakeContender("unsuited")), environment=HERE, ceilings=FakeCeilings()
