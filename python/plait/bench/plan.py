@@ -38,6 +38,10 @@ class Plan:
     # How often and how long
     # Four on each side are the least with which two subjects can be told apart; some rounds get lost.
     rounds: int = 7
+    # Of the whole run: where it is behind that, rows get fewer rounds, down to `hurried_rounds`. 0: no bound.
+    budget: float = 0.0
+    # With two there is a figure and a notion of its noise, and no ranking.
+    hurried_rounds: int = 2
     # Rounds measured again when a ceiling moved. A machine that needs more is not quiet enough for any.
     extra_rounds: int = 2
     # The steadiest of a row, which count whatever the ceilings did: on a busy machine wide intervals say more
@@ -103,7 +107,7 @@ class Plan:
         for field in fields(self):
             value = getattr(self, field.name)
             numbers = value if isinstance(value, Sequence) else (value,)
-            least = 0 if field.name in ("extra_rounds", "seed", "pin", "delays_ms") else 1e-9
+            least = 0 if field.name in ("budget", "extra_rounds", "seed", "pin", "delays_ms") else 1e-9
             if any(isinstance(one, int | float) and one < least for one in numbers):
                 raise ConfigError(f"{field.name} has to be more than {least:.0f}, not {value!r}")
         if self.processes not in (1, 2):
@@ -127,6 +131,8 @@ class Plan:
             rounds=4,
             extra_rounds=1,
             memory_rounds=1,
+            # Two minutes, with the reports; a machine that does nothing else does not come near.
+            budget=95.0,
             seconds=0.08,
             patience=15.0,
             write_sizes=(64, 4 * KIB, 64 * KIB, MIB),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from plait.bench.budget import Budget
 from plait.bench.ceilings import Ceilings
 from plait.bench.lineup import Lineup
 from plait.bench.plan import Plan
@@ -65,13 +66,17 @@ class Row:
         """How many measurements there are when no round is lost."""
         return len(self.entrants) * (self._planned - self._first)
 
-    def measure(self, lineup: Lineup, ceilings: Ceilings, step: Callable[[str], None]) -> None:
-        """All rounds. `findings` has what there is, also when this was broken off."""
+    def measure(
+        self, lineup: Lineup, ceilings: Ceilings, step: Callable[[str], None], budget: Budget
+    ) -> None:
+        """All rounds, or as many as there is time for.
+
+        `findings` has what there is, also when this was broken off.
+        """
         order = random.Random(f"{self.plan.seed} {self.scenario.name} {self.given}")
         self._look(self._first, ceilings)
         number = self._first
-        most = self._planned + (0 if self.scenario.fresh else self.plan.extra_rounds)
-        while number < self._planned or (number < most and len(self._steady(number)) < self._planned):
+        while self._wants(number, budget):
             # What the round before has left behind is not to be cleared away in somebody's time.
             gc.collect()
             turn = list(self.entrants)
@@ -79,10 +84,23 @@ class Row:
             order.shuffle(turn)
             for entrant in turn:
                 if entrant.subject not in self._failed:
+                    budget.step()
                     step(self._text(entrant, number))
                     self._once(lineup, entrant, number)
             number += 1
             self._look(number, ceilings)
+        budget.row(self.steps)
+
+    def _wants(self, number: int, budget: Budget) -> bool:
+        """Whether there is to be a round of this number."""
+        if number < self.plan.hurried_rounds:
+            return number < self._planned
+        if budget.is_behind():
+            return False
+        extra = 0 if self.scenario.fresh else self.plan.extra_rounds
+        return number < self._planned or (
+            number < self._planned + extra and len(self._steady(number)) < self._planned
+        )
 
     def findings(self) -> Iterator[Finding]:
         """In the order of the file: failures first, then round after round in the order of the columns."""
@@ -178,7 +196,11 @@ class Row:
 
     def _text(self, entrant: Contender, number: int) -> str:
         given = f", {parameters(self.given)}" if self.given else ""
-        which = f"round {number + 1} of {self._planned}" if number >= 0 else "warm-up"
+        which = f"round {number + 1} of {self._planned}"
+        if number < 0:
+            which = "warm-up"
+        elif number >= self._planned:
+            which = "one more round"
         return f"{self.scenario.name}, {entrant.subject}{given}, {which}"
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Protocol
 
+from plait.bench.budget import Budget
 from plait.bench.ceilings import Ceilings, MachineCeilings
 from plait.bench.cores import pinned, two_cores
 from plait.bench.lineup import Lineup
@@ -52,6 +54,7 @@ def run(
     *,
     environment: Environment | None = None,
     ceilings: Ceilings | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Run:
     """Measures everything in the plan.
 
@@ -62,6 +65,7 @@ def run(
         watcher: is told as it goes.
         environment: as `plait.bench.environment` finds it when `None`.
         ceilings: what is measured between rounds; of this machine when `None`.
+        clock: in seconds, for the plan's budget.
 
     Returns:
         all findings. `finished` is `False` when Ctrl-C ended it; every child has ended by then, and the
@@ -89,11 +93,13 @@ def run(
                 ceilings = stack.enter_context(MachineCeilings(cores))
             stack.enter_context(pinned(cores[0] if cores else None))
             lineup = stack.enter_context(Lineup(setting, plan.most_failures))
-            watcher.begins(plan, sum(row.steps for _, of_one in rows for row in of_one))
+            total = sum(row.steps for _, of_one in rows for row in of_one)
+            watcher.begins(plan, total)
+            budget = Budget(plan.budget, total, clock)
             for scenario, of_one in rows:
                 for row in of_one:
                     try:
-                        row.measure(lineup, ceilings, watcher.step)
+                        row.measure(lineup, ceilings, watcher.step, budget)
                     finally:
                         tell(row.findings())
                 tell(_noise(scenario, of_one))

@@ -227,3 +227,47 @@ def test_the_two_plans_ask_everything() -> None:
     assert {str(one.subject) for one in quick.contenders} < {str(one.subject) for one in full.contenders}
     for plan in (quick, full):
         assert all(list(scenario.rows(plan)) for scenario in plan.scenarios)
+
+
+def test_a_run_that_is_behind_its_budget_has_fewer_rounds_and_every_row() -> None:
+    now = 0.0
+
+    def slow(number: int) -> float:
+        nonlocal now
+        now += 10.0
+        return 1.0
+
+    a = FakeContender("a", does=slow)
+    plan = plan_of(a, scenarios=[FakeScenario(sizes=range(1, 7))], rounds=5, budget=120.0)
+    found = run(plan, environment=HERE, ceilings=FakeCeilings(), clock=lambda: now)
+    assert found.finished
+    rounds = [
+        max(one.round for one in samples_of(found.findings, "a") if one.cell.parameters["write_size"] == size)
+        for size in range(1, 7)
+    ]
+    # 36 measurements in 120 s would have to take 3.3 s each.
+    assert rounds == [1] * 6
+    now = 0.0
+    at_leisure = run(
+        plan_of(FakeContender("a", does=slow), budget=0.0),
+        environment=HERE, ceilings=FakeCeilings(), clock=lambda: now,
+    )  # fmt: skip
+    assert max(one.round for one in samples_of(at_leisure.findings, "a")) == 3
+
+
+def test_a_run_that_was_late_catches_up_and_goes_on_as_planned() -> None:
+    now = 0.0
+
+    def late_at_first(number: int) -> float:
+        nonlocal now
+        now += 40.0 if number == 0 else 0.1
+        return 1.0
+
+    a = FakeContender("a", does=late_at_first)
+    plan = plan_of(a, scenarios=[FakeScenario(sizes=range(1, 11))], budget=100.0)
+    found = run(plan, environment=HERE, ceilings=FakeCeilings(), clock=lambda: now)
+    of_first, *_, of_last = (
+        max(one.round for one in samples_of(found.findings, "a") if one.cell.parameters["write_size"] == size)
+        for size in range(1, 11)
+    )
+    assert (of_first, of_last) == (1, 3)
