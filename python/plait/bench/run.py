@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,6 +19,7 @@ from plait.bench.results import Cell, Environment, Finding, Run, Verdict
 from plait.bench.rounds import History, Row
 from plait.bench.scenarios import Scenario
 from plait.bench.subjects import Choosy, Setting
+from plait.exceptions import ConfigError
 
 __all__ = ["SilentWatcher", "Watcher", "run"]
 
@@ -72,8 +74,13 @@ def run(
         findings made so far are in it.
 
     Raises:
-        ConfigError: pinning was asked for where there are no two cores, or no means for it.
+        ConfigError: pinning was asked for where there are no two cores, or no means for it; or it was called
+            inside of an event loop, which it would block.
     """
+    if asyncio._get_running_loop() is not None:
+        raise ConfigError(
+            "a run has event loops of its own", hint="from a coroutine, await asyncio.to_thread(run, plan)"
+        )
     watcher = SilentWatcher() if watcher is None else watcher
     started = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     found = Run(started, list(sys.argv), environment or _environment())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from fakes import (
     HERE,
@@ -144,6 +146,29 @@ def test_a_question_that_makes_no_sense_for_a_subject_leaves_no_trace() -> None:
         plan_of(FakeContender("a"), FakeContender("unsuited")), environment=HERE, ceilings=FakeCeilings()
     )
     assert {one.cell.subject.implementation for one in found.findings} == {"a"}
+
+
+def test_who_does_not_know_a_work_is_not_asked() -> None:
+    class Choosy(FakeContender):
+        def knows(self, work: object) -> bool:
+            return getattr(work, "size", 0) == 2
+
+    a, b = Choosy("a"), FakeContender("b")
+    watcher = Recorder()
+    scenario = FakeScenario(sizes=(1, 2))
+    found = run(plan_of(a, b, scenarios=[scenario]), watcher, environment=HERE, ceilings=FakeCeilings())
+    assert {one.cell.parameters["write_size"] for one in samples_of(found.findings, "a")} == {2}
+    assert not [one for one in found.findings if isinstance(one, Failure)]
+    assert watcher.total == len(watcher.steps) == 15
+
+
+@pytest.mark.one_loop
+async def test_a_run_does_not_block_somebody_elses_loop() -> None:
+    plan = plan_of(FakeContender("a"))
+    with pytest.raises(ConfigError, match="to_thread"):
+        run(plan, environment=HERE, ceilings=FakeCeilings())
+    found = await asyncio.to_thread(run, plan, environment=HERE, ceilings=FakeCeilings())
+    assert found.finished
 
 
 def test_scenarios_that_count_memory_start_each_contender_anew() -> None:

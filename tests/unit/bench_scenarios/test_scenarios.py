@@ -126,6 +126,12 @@ def test_a_muxer_without_credit_holds_everybody_up_and_the_verdict_says_so(name:
         (muxer, what) for muxer in ("yamux", "mplex") for what in ("others unharmed", "memory bounded")
     }
     assert verdicts["mplex", "others unharmed"] is False
+    rate = {
+        one.cell.subject.muxer: one.value
+        for one in found.findings
+        if isinstance(one, Sample) and one.metric.name == "rate of the others" and one.round == 0
+    }
+    assert rate["yamux"] > rate["mplex"]
     assert verdicts["yamux", "memory bounded"] is True
 
 

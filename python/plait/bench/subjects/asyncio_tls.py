@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plait.bench.results import Subject
+from plait.bench.subjects.loops import BEST
 
 if TYPE_CHECKING:
     from plait.bench.subjects.ends import Answer, Dialer
@@ -36,7 +37,7 @@ VALID = timedelta(days=2)
 class AsyncioTlsEnds:
     """TLS 1.3 with asyncio's streams, on either loop."""
 
-    loop: str = "uvloop"
+    loop: str = BEST
 
     @property
     def shares_memory(self) -> bool:

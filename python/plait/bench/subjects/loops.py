@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 from collections.abc import Callable
 
 from plait.bench.subjects.contender import UnsupportedError
 
-__all__ = ["loop_factory"]
+__all__ = ["BEST", "loop_factory"]
+
+# What `plait.run` takes.
+BEST = "asyncio" if importlib.util.find_spec("uvloop") is None else "uvloop"
 
 
 def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from plait.bench.results import Subject
 from plait.bench.subjects.contender import UnsupportedError
+from plait.bench.subjects.loops import BEST
 from plait.exceptions import ConfigError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class PlaitEnds:
     transport: str = "tcp"
     security: str = "noise"
     muxer: str = "yamux"
-    loop: str = "uvloop"
+    loop: str = BEST
     bare_sockets: bool = True
 
     def __post_init__(self) -> None:

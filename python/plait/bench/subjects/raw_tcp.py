@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from plait.bench.results import Subject
+from plait.bench.subjects.loops import BEST
 
 if TYPE_CHECKING:
     from plait.bench.subjects.ends import Answer, Dialer
@@ -28,7 +29,7 @@ BACKLOG = 256
 class RawTcpEnds:
     """Non-blocking sockets that are tried first and waited for only when that fails."""
 
-    loop: str = "uvloop"
+    loop: str = BEST
 
     @property
     def shares_memory(self) -> bool:

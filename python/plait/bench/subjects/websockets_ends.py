@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from plait.bench.results import Subject
 from plait.bench.subjects.contender import UnsupportedError
+from plait.bench.subjects.loops import BEST
 
 if TYPE_CHECKING:
     from websockets.asyncio.connection import Connection
@@ -26,7 +27,7 @@ __all__ = ["WebsocketsEnds"]
 class WebsocketsEnds:
     """Its asyncio client and server."""
 
-    loop: str = "uvloop"
+    loop: str = BEST
 
     @property
     def shares_memory(self) -> bool:
