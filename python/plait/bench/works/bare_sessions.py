@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from plait._core import CLOSED, ESTABLISHED, STREAM_OPENED, WIRE, WIRE_BLOCKED, Session
+from plait._core import CLOSED, ESTABLISHED, STREAM_OPENED, WIRE, WIRE_BLOCKED, WIRE_ENDED, Session
 from plait.bench.subjects.answering import BLOCK, READ_SIZE
 from plait.testing.compliance.session_pair import PROTOCOL, Party
 
@@ -39,6 +39,8 @@ class _Side:
                 self.blocked = bool(event[1] & WIRE_BLOCKED)
                 if event[3] is not None:
                     raise event[3]
+                if event[1] & WIRE_ENDED:
+                    raise ConnectionResetError("one of the two ends went away")
             elif event[0] == CLOSED:
                 raise event[1]
 
@@ -63,14 +65,12 @@ class Pair:
         self._near = _Side(near)
         self._far = _Side(far)
         self._wire = wire
-        idle = 0
+        self._idle = 0
         while self._near.stream is None or self._far.stream is None:
             self._turn()
             if self._near.is_established and self._near.stream is None:
                 self._near.stream = near.open_stream([PROTOCOL], time.monotonic())
-            idle += 1
-            if idle > MOST_IDLE_TURNS:
-                raise TimeoutError("the two sessions do not come together")
+        self._idle = 0
 
     def bulk(self, size: int, write_size: int) -> None:
         """`size` bytes from one end to the other, whole writes only."""
@@ -86,7 +86,7 @@ class Pair:
                 if offset or not taken:
                     break
             self._turn()
-            read += self._far.read()
+            read += self._read(self._far)
 
     def operations(self, count: int, size: int) -> None:
         """`size` bytes there and back, so many times."""
@@ -97,10 +97,19 @@ class Pair:
                 came = 0
                 while came < size:
                     self._turn()
-                    came += there.read()
+                    came += self._read(there)
 
     def _turn(self) -> None:
+        # No loop runs here that could tell that it hangs.
+        self._idle += 1
+        if self._idle > MOST_IDLE_TURNS:
+            raise TimeoutError("nothing arrives any more between the two sessions")
         self._wire.turn(self._near, self._far)
+
+    def _read(self, side: _Side) -> int:
+        if count := side.read():
+            self._idle = 0
+        return count
 
 
 def sessions(security: Any, muxer: Any) -> tuple[Session, Session]:
