@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from plait.cli import identity, info, ping, recv, send, version
+from plait.cli import bench, identity, info, ping, recv, send, version
 from plait.cli.arguments import add_output
 from plait.cli.output import Output
 from plait.exceptions import ConfigError, InvalidMultiaddrError, InvalidPeerIdError, PlaitError
@@ -39,20 +39,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _TerminatedError:
         return TERMINATED
     except BrokenPipeError:
-        # Whoever read our output (`plait … | head`) has gone; Python would complain once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output (`plait … | head`) has gone.
+        _forget_output()
         return FAILED
     except (ConfigError, InvalidMultiaddrError, InvalidPeerIdError) as error:
         out.error(error)
         return USAGE
     except (PlaitError, OSError) as error:
         out.error(error)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _forget_output()
         return FAILED
     except Exception as error:
         out.defect(error)
         if options.verbose:
             traceback.print_exc()
         return FAILED
+
+
+def _forget_output() -> None:
+    """What nobody takes: Python would try again at its end, and complain once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _start_log(verbose: int) -> None:
@@ -108,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     add_output(shared)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (recv, send, ping, info, identity, version):
+    for command in (recv, send, ping, info, identity, bench, version):
         sub = commands.add_parser(
             command.NAME,
             help=command.HELP,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from typing import Any
@@ -43,8 +44,10 @@ class Output:
         text = text or _text(error)
         if self.json:
             code = error.code if isinstance(error, PlaitError) else type(error).__name__
-            self.result(event, code=code, message=text, **fields)
-            return
+            # It may be standard output that failed.
+            with contextlib.suppress(OSError):
+                self.result(event, code=code, message=text, **fields)
+                return
         print(f"plait: {text}", file=sys.stderr, flush=True)
         while self.verbosity > 0 and (cause := error.__cause__) is not None:
             print(f"  because of {type(cause).__name__}: {cause}", file=sys.stderr, flush=True)

@@ -12,6 +12,7 @@ from plait.bench.reports.html import page
 from plait.bench.reports.jsonl import Writer, load
 from plait.bench.reports.markdown import markdown
 from plait.bench.reports.perf_yaml import results_yaml
+from plait.bench.reports.short import short
 from plait.bench.reports.summary import Summary, summarise
 from plait.bench.reports.text import table
 from plait.bench.reports.writing import write_all
@@ -28,6 +29,7 @@ __all__ = [
     "markdown",
     "page",
     "results_yaml",
+    "short",
     "summarise",
     "table",
     "write_all",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shlex
 from collections.abc import Iterator, Sequence
 
 from plait.bench.reports import numbers
@@ -45,7 +46,7 @@ def _top(summary: Summary) -> Iterator[Markup]:
     yield element("h1", "plait bench")
     ended = "" if run.finished else " It was broken off: what is here was measured until then."
     yield element(
-        "p", f"{run.started}, ", element("code", " ".join(run.command)), f".{ended}", class_="quiet"
+        "p", f"{run.started}, ", element("code", shlex.join(run.command)), f".{ended}", class_="quiet"
     )
     links = [element("li", element("a", s.name, href=f"#s{i}")) for i, s in enumerate(summary.scenarios)]
     yield element("nav", element("ul", *links), aria_label="Scenarios")

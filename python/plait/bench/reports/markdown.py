@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 
 from plait.bench.reports import numbers
@@ -40,7 +41,7 @@ def grid(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
 def _lines(summary: Summary) -> Iterator[str]:
     yield "### plait bench"
     yield ""
-    yield f"{escape(summary.run.started)}, {escape(' '.join(summary.run.command))}"
+    yield f"{escape(summary.run.started)}, {escape(shlex.join(summary.run.command))}"
     if not summary.run.finished:
         yield ""
         yield "It was broken off: what is here was measured until then."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 
 from plait.bench.reports import numbers
@@ -25,7 +26,7 @@ def table(run: Run | Summary, *, width: int = 100) -> str:
 
 def _lines(summary: Summary, width: int) -> Iterator[str]:
     run = summary.run
-    yield f"plait bench, {run.started}: {' '.join(run.command)}"
+    yield f"plait bench, {run.started}: {shlex.join(run.command)}"
     if not run.finished:
         yield "It was broken off: what is here was measured until then."
     for name, value in environment_lines(run.environment):
