@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+# Far more than ending takes; the whole run would take many minutes.
+PATIENCE = 30.0
 PROGRAM = """
 import json, sys
 from plait.bench import Plan, scenario
@@ -38,11 +40,14 @@ def test_ctrl_c_ends_everything_and_keeps_the_findings(seconds: str, steps: int)
     program = PROGRAM.replace("SECONDS", seconds)
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
-        for _ in range(steps):
-            assert running.stdout.readline().startswith("bulk-up, ")
-        running.send_signal(signal.SIGINT)
-        said = running.stdout.read()
-        status = running.wait(30)
+        try:
+            for _ in range(steps):
+                assert running.stdout.readline().startswith("bulk-up, ")
+            running.send_signal(signal.SIGINT)
+            said, _ = running.communicate(timeout=PATIENCE)
+        finally:
+            running.kill()
+        status = running.returncode
     assert status == 0
     told = json.loads(said.splitlines()[-1])
     assert told["finished"] is False
