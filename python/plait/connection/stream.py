@@ -336,6 +336,8 @@ class Stream:
             await self._drained()
         else:
             self._session.close_write(self.id)
+            # The end of a question: what follows is the answer, or the peer's own end.
+            self._driver.is_asking = True
             self._driver.flush_soon()
 
     # ---- ending

@@ -38,8 +38,9 @@ async def one_there_and_back(pipe: Pipe) -> None:
 
 
 async def use_once(pipe: Pipe) -> None:
-    """The same, and both ends finish in order."""
-    await one_there_and_back(pipe)
+    """The same, and both ends finish in order: a question with its end, then an answer with its end."""
+    await pipe.write(Request("reply", 1).pack() + b"\0")
     await pipe.write_eof()
+    await read_exactly(pipe, 1)
     if await pipe.read(1):
         raise EOFError("the listener said more than it was asked for")
