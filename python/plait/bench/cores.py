@@ -24,8 +24,8 @@ def two_cores() -> tuple[int, int]:
 
 @contextmanager
 def pinned(core: int | None) -> Iterator[None]:
-    """This thread, and what it starts meanwhile, on one core; anywhere for `None`."""
-    if core is None:
+    """This thread, and what it starts meanwhile, on one core; anywhere for `None` or without a way to do it."""
+    if core is None or not hasattr(os, "sched_setaffinity"):
         yield
         return
     before = os.sched_getaffinity(0)

@@ -7,6 +7,7 @@ timer. It decides nothing: the session knows the protocol, the connection knows 
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,7 @@ class State(Enum):
     GONE = auto()
 
 
-class Driver:
+class Driver(ABC):
     """Carries bytes between a session and something that takes and gives them.
 
     Args:
@@ -106,27 +107,27 @@ class Driver:
             self._over(error)
         self._drop()
 
+    @abstractmethod
     def get_extra_info(self, name: str) -> Any:
         """What is known by this name about what lies below, as asyncio's transports have it; or None."""
-        raise NotImplementedError
 
     # ---- what a driver has of its own
 
+    @abstractmethod
     def _flush(self) -> None:
         """Sends what the session has, and does what comes of it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _finish(self) -> None:
         """The session is over: sends its last bytes, then ends what lies below."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _drop(self) -> None:
         """Ends what lies below, at once."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _on_timer(self) -> None:
         """The session's deadline has come."""
-        raise NotImplementedError
 
     # ---- after each call into the session
 

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from plait.bench.results import Subject
 from plait.bench.subjects.loops import BEST
+from plait.bench.subjects.pipe_each import PipeEach
 
 if TYPE_CHECKING:
     from plait.bench.subjects.ends import Answer, Dialer
@@ -83,34 +84,13 @@ class _Dialer:
         self._port = port
         self._context = context
 
-    async def connect(self) -> _Link:
-        return _Link(await self._pipe(), self._pipe)
+    async def connect(self) -> PipeEach:
+        return PipeEach(await self._pipe(), self._pipe)
 
     async def _pipe(self) -> _Pipe:
         return _Pipe(
             *await asyncio.open_connection("127.0.0.1", self._port, ssl=self._context, limit=READ_LIMIT)
         )
-
-
-class _Link:
-    """Its first connection is the first pipe; more pipes are more connections."""
-
-    def __init__(self, first: _Pipe, more: Callable[[], Awaitable[_Pipe]]) -> None:
-        self._unused: _Pipe | None = first
-        self._pipes = [first]
-        self._more = more
-
-    async def open(self) -> _Pipe:
-        if self._unused is not None:
-            pipe, self._unused = self._unused, None
-            return pipe
-        pipe = await self._more()
-        self._pipes.append(pipe)
-        return pipe
-
-    async def close(self) -> None:
-        for pipe in self._pipes:
-            await pipe.close()
 
 
 class _Pipe:

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from plait.bench.cores import pinned
 from plait.bench.subjects.contender import ContenderError, UnsupportedError
 
 __all__ = ["Program", "ProgramError", "one_line"]
@@ -50,7 +51,7 @@ class Program:
         self._flooded = False
         self._open = 2
         try:
-            with _only_on(core):
+            with pinned(core):
                 self._child = subprocess.Popen(
                     argv,
                     stdin=subprocess.DEVNULL,
@@ -245,20 +246,6 @@ def _session(leader: int) -> Iterator[list[str]]:
                 fields = (folder / "stat").read_text().rpartition(")")[2].split()
                 if int(fields[3]) == leader:
                     yield fields
-
-
-@contextlib.contextmanager
-def _only_on(core: int | None) -> Iterator[None]:
-    """What is started meanwhile runs on this core: a child inherits it from the thread that starts it."""
-    if core is None or not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 # Seconds that a program has for an orderly end, and its output for arriving.

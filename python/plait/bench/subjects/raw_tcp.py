@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from plait.bench.results import Subject
 from plait.bench.subjects.loops import BEST
+from plait.bench.subjects.pipe_each import PipeEach
 
 if TYPE_CHECKING:
     from plait.bench.subjects.ends import Answer, Dialer
@@ -74,8 +75,8 @@ class _Dialer:
     def __init__(self, host: str, port: int) -> None:
         self._place = (host, port)
 
-    async def connect(self) -> _Link:
-        return _Link(await self._pipe(), self._pipe)
+    async def connect(self) -> PipeEach:
+        return PipeEach(await self._pipe(), self._pipe)
 
     async def _pipe(self) -> SocketPipe:
         sock = socket.socket()
@@ -86,27 +87,6 @@ class _Dialer:
             sock.close()
             raise
         return SocketPipe(sock)
-
-
-class _Link:
-    """Its first connection is the first pipe; more pipes are more connections."""
-
-    def __init__(self, first: SocketPipe, more: Callable[[], Awaitable[SocketPipe]]) -> None:
-        self._unused: SocketPipe | None = first
-        self._pipes = [first]
-        self._more = more
-
-    async def open(self) -> SocketPipe:
-        if self._unused is not None:
-            pipe, self._unused = self._unused, None
-            return pipe
-        pipe = await self._more()
-        self._pipes.append(pipe)
-        return pipe
-
-    async def close(self) -> None:
-        for pipe in self._pipes:
-            await pipe.close()
 
 
 class SocketPipe:

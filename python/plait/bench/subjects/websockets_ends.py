@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from plait.bench.results import Subject
 from plait.bench.subjects.contender import UnsupportedError
 from plait.bench.subjects.loops import BEST
+from plait.bench.subjects.pipe_each import PipeEach
 
 if TYPE_CHECKING:
     from websockets.asyncio.connection import Connection
@@ -64,34 +65,13 @@ class _Dialer:
     def __init__(self, address: str) -> None:
         self._address = address
 
-    async def connect(self) -> _Link:
-        return _Link(await self.pipe(), self)
+    async def connect(self) -> PipeEach:
+        return PipeEach(await self._pipe(), self._pipe)
 
-    async def pipe(self) -> _Pipe:
+    async def _pipe(self) -> _Pipe:
         from websockets.asyncio.client import connect
 
         return _Pipe(await connect(self._address, compression=None, max_size=None, proxy=None))
-
-
-class _Link:
-    """Its first connection is the first pipe; more pipes are more connections."""
-
-    def __init__(self, first: _Pipe, dialer: _Dialer) -> None:
-        self._unused: _Pipe | None = first
-        self._pipes = [first]
-        self._dialer = dialer
-
-    async def open(self) -> _Pipe:
-        if self._unused is not None:
-            pipe, self._unused = self._unused, None
-            return pipe
-        pipe = await self._dialer.pipe()
-        self._pipes.append(pipe)
-        return pipe
-
-    async def close(self) -> None:
-        for pipe in self._pipes:
-            await pipe.close()
 
 
 class _Pipe:
