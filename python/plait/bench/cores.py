@@ -24,7 +24,7 @@ def two_cores() -> tuple[int, int]:
 
 @contextmanager
 def pinned(core: int | None) -> Iterator[None]:
-    """This thread, and what it starts meanwhile, on one core; anywhere for `None` or without a way to do it."""
+    """This thread, and what it starts meanwhile, on one core; anywhere for `None` or where it cannot be."""
     if core is None or not hasattr(os, "sched_setaffinity"):
         yield
         return
