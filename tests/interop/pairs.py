@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,12 +41,13 @@ class RefusedError(CheckError):
 class Pairs:
     """Starts the peers of a folder; `PLAIT_PEER` in the environment is our own."""
 
-    def __init__(self, cache: Path) -> None:
+    def __init__(self, cache: Path, commands: Mapping[str, Sequence[str]] | None = None) -> None:
+        """`commands` replaces those of the folder, by the peer's name."""
         sys.path.insert(0, str(cache))
         import peers  # type: ignore[import-not-found, unused-ignore]
 
         self._peers: Any = peers
-        self._found = peers.load([])
+        self._found = peers.load([f"{name}={shlex.join(argv)}" for name, argv in (commands or {}).items()])
         # What is running when we are told to end must not outlive us.
         peers.tidy_exit()
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from functools import partial
+from itertools import permutations
 from pathlib import Path
 
 from cells import OURS, CheckError, Table, Trial, both_ways, gates, pair, run_all
 from pairs import Pairs, RefusedError, Side
 from plait import PrivateNetwork
+from private_js import private_js
 
-# Those whose command line takes a key.
-MEMBERS = ("go", OURS)
-OTHERS = (
-    "rust's and js's command lines take no key (js-libp2p's package for it is not installed); "
-    "py-libp2p's has another cipher than everybody else's"
+# Those whose command line takes a key; js's is ours.
+MEMBERS = ("go", "js", OURS)
+LEGEND = (
+    "between go and js nothing gates; a js listener may wait for more of what another key made unreadable: "
+    "here 3 s, by default 10 s, as our dialer does, which may then say only that it took too long; "
+    "rust's command line takes no key; py-libp2p's has another cipher than everybody else's"
 )
 INSIDE, OUTSIDE = PrivateNetwork.generate(), PrivateNetwork.generate()
 # column: security, the dialer's network, the listener's, whether they get together
@@ -30,17 +33,30 @@ CASES: dict[str, tuple[str, PrivateNetwork | None, PrivateNetwork | None, bool]]
 NOT_INSIDE = "in our private network"
 
 
-def private_networks(pairs: Pairs, built: Sequence[str]) -> Table:
+def private_networks(cache: Path, built: Sequence[str]) -> Table:
     names = [name for name in built if name in MEMBERS]
+    commands = {}
+    if "js" in names:
+        if command := private_js(cache):
+            commands["js"] = command
+        else:
+            names.remove("js")
+    pairs = Pairs(cache, commands)
     with tempfile.TemporaryDirectory(prefix="plait-interop-") as folder:
         keys = Path(folder)
         trials = [
-            Trial(pair(*sides), column, gates(*sides), "ping", partial(attempt, pairs, keys, *sides, column))
-            for sides in both_ways(names)
+            Trial(
+                pair(*sides),
+                column,
+                OURS in sides and gates(*sides),
+                "ping",
+                partial(attempt, pairs, keys, *sides, column),
+            )
+            for sides in (*both_ways(names), *permutations(names, 2))
             for column in CASES
         ]
         cells = run_all("private networks", trials)
-    return Table("private networks, over tcp and yamux", cells, OTHERS)
+    return Table("private networks, over tcp and yamux", cells, LEGEND)
 
 
 def attempt(pairs: Pairs, keys: Path, dialer: str, listener: str, column: str) -> str:

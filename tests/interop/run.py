@@ -56,7 +56,7 @@ def with_peers(cache: Path, built: list[str], options: argparse.Namespace) -> li
         "stacks": lambda: stacks(cache, built, options.stack, options.check),
         "identities": lambda: identities(pairs, built),
         "early": lambda: early_muxers(pairs, built),
-        "networks": lambda: private_networks(pairs, built),
+        "networks": lambda: private_networks(cache, built),
         "resets": lambda: resets(pairs, built),
     }
     return [make() for name, make in tables.items() if name in options.table]
