@@ -58,10 +58,11 @@ class Stage:
 
 
 def all_stages(pytest: list[str]) -> list[Stage]:
-    features = ["--features", ",".join(["plait-core/testing", *openssl()])]
+    features = ["--features", "plait-core/testing"]
     clippy = ["cargo", "clippy", "--quiet", "--locked", "--workspace", "--all-targets", *features]
     # The binding has no Rust tests of its own: pytest goes through it.
-    cargo_test = ["cargo", "test", "--quiet", "--locked", "-p", "plait-core", "-p", "plait-io", *features]
+    tested = [word for name in ("core", "io", "libcrypto") for word in ("-p", f"plait-{name}")]
+    cargo_test = ["cargo", "test", "--quiet", "--locked", *tested, *features]
     # Without our settings stubtest finds no stub in a source folder and calls that a success.
     stubtest = [PYTHON, "-m", "mypy.stubtest", "plait._core._rust", "--mypy-config-file", "pyproject.toml"]
     stubtest += ["--allowlist", "tests/stubtest.txt", "--ignore-unused-allowlist"]
@@ -76,16 +77,6 @@ def all_stages(pytest: list[str]) -> list[Stage]:
         Stage("cargo test", cargo_test, is_lint=False),
         Stage("pytest", [PYTHON, "-m", "pytest", *pytest], is_lint=False),
     ]
-
-
-def openssl() -> list[str]:
-    """The optional cipher, where the headers of OpenSSL are."""
-    try:
-        subprocess.run(["pkg-config", "--exists", "openssl >= 3"], check=True)
-    except (OSError, subprocess.CalledProcessError):
-        print("*** NO HEADERS OF OPENSSL HERE: its cipher is not tested (libssl-dev, pkg-config) ***")
-        return []
-    return ["plait-core/openssl"]
 
 
 def script(name: str) -> Path:

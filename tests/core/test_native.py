@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import gc
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,34 @@ def test_any_contiguous_buffer_can_be_written():
     _, at_listener = carry(dialer, listener)
     (theirs,) = [event[1] for event in at_listener if event[0] == _core.STREAM_OPENED]
     assert listener.read(theirs, 100) == b"ab" * 3 + numbers.tobytes()
+
+
+def test_large_bytes_are_kept_until_they_are_sent_and_others_are_copied():
+    dialer, listener, _ = session_pair()
+    carry(dialer, listener)
+    ours = dialer.open_stream([ECHO], 1.0)
+    assert ours is not None
+    text = bytes(range(256)) * 64
+    before = sys.getrefcount(text)
+    changing = bytearray(text)
+    assert dialer.write(ours, text, 100) == len(text) - 100
+    assert sys.getrefcount(text) == before + 1
+    assert dialer.write(ours, changing, 0) == len(text)
+    changing[:] = bytes(len(text))
+    assert dialer.write(ours, text[:100], 0) == 100
+    _, at_listener = carry(dialer, listener)
+    assert sys.getrefcount(text) == before
+    (theirs,) = [event[1] for event in at_listener if event[0] == _core.STREAM_OPENED]
+    assert listener.read(theirs, 100_000) == text[100:] + text + text[:100]
+
+    # A mebibyte at once, and then nothing before half the send buffer is free.
+    large = bytes(1_500_000)
+    before = sys.getrefcount(large)
+    assert dialer.write(ours, large, 0) == 1 << 20
+    assert dialer.write(ours, large, 1 << 20) == 0
+    assert sys.getrefcount(large) == before + 1
+    dialer.reset(ours, 0)
+    assert sys.getrefcount(large) == before
 
 
 def test_read_into_wants_memory_that_can_be_written():

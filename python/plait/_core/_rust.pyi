@@ -208,6 +208,8 @@ class Session:
     def write(self, stream: int, data: Buffer | FileBlock, offset: int) -> int:
         """Queues `data[offset:]`; how many bytes were taken. Fewer than given: `WRITABLE` follows.
 
+        `bytes` of 8 KiB or more are kept until they are sent instead of being copied, up to 1 MiB at once.
+
         Raises `StreamResetError`, `StreamClosedError`, or `ConnectionClosedError` once the go-away is queued.
         """
     def close_write(self, stream: int) -> None:

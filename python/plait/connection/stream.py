@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Stream", "reset_by_peer"]
 
 # One read of an iteration or of a read to the end: what one segment of a fast link brings.
-CHUNK = 256 * 1024
+CHUNK = 512 * 1024
 # Most bytes of a varint in front of a message: nine carry 63 bits.
 VARINT_BYTES = 9
 
@@ -271,7 +271,8 @@ class Stream:
         """Takes all of `data`, then waits until the session has it within its bounds.
 
         It waits for the peer's window and for our socket, whichever is slower. It returns before the
-        bytes are on the wire: up to the send buffer (256 KiB) is queued.
+        bytes are on the wire: up to the send buffer (256 KiB) is queued, and up to 1 MiB behind it of `bytes`
+        that have 8 KiB or more. Those are not copied, so the larger they are, the less each of them costs.
 
         Raises:
             StreamResetError: the stream was aborted.

@@ -161,8 +161,8 @@ impl SpareBuffers {
 /// the allocator.
 const MAX_SPARES: usize = 16;
 
-/// Two of the largest queues that one segment from the socket (256 KiB) fills, one for each
-/// direction, with the slack of a ring that doubles.
+/// The largest queue that one segment from the socket (512 KiB) fills, with the slack of a ring that
+/// doubles.
 const MAX_SPARE_BYTES: usize = 1 << 20;
 
 #[cfg(test)]

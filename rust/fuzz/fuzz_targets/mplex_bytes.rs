@@ -11,7 +11,7 @@ use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use plait_core::limits::Budget;
 use plait_core::mux::mplex::Mplex;
-use plait_core::mux::{MuxConfig, MuxEvent, Role, Stats, StreamId, Violation};
+use plait_core::mux::{Lent, MuxConfig, MuxEvent, Role, Stats, StreamId, Violation};
 use plait_core::time::Instant;
 use plait_core::varint;
 use plait_fuzz::Lengths;
@@ -185,7 +185,11 @@ impl Side {
                 mux.consume(id, usize::from(*count));
             }
             Step::Write(index, count) => {
-                let _ = mux.write(stream(index), &vec![1; usize::from(*count)]);
+                let data = vec![1; usize::from(*count)];
+                let _ = match count % 2 {
+                    0 => mux.lend(stream(index), Lent::new(data, 0)),
+                    _ => mux.write(stream(index), &data),
+                };
             }
             Step::CloseWrite(index) => mux.close_write(stream(index)),
             Step::StopReading(index) => mux.stop_reading(stream(index)),

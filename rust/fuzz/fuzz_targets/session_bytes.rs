@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 use plait_core::identity::PeerId;
 use plait_core::limits::Budget;
 use plait_core::multistream::{ProtocolSet, encode_header, encode_message};
-use plait_core::mux::{StreamId, yamux};
+use plait_core::mux::{Lent, StreamId, yamux};
 use plait_core::noise::{self, Handshake, Sealer, StaticKeys};
 use plait_core::secure::Security;
 use plait_core::session::{Config, Event, Opening, Session};
@@ -160,7 +160,11 @@ fn insider(is_early: bool, steps: &[Step]) {
             }
             Step::Write(index, length) => {
                 if let Some(id) = driver.stream(*index) {
-                    let _ = driver.session.write(id, &vec![2; usize::from(*length)]);
+                    let data = vec![2; usize::from(*length)];
+                    let _ = match length % 2 {
+                        0 => driver.session.lend(id, Lent::new(data, 0)),
+                        _ => driver.session.write(id, &data),
+                    };
                 }
             }
             Step::Read(index, length) => {

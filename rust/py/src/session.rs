@@ -4,13 +4,14 @@ use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use plait_core::buffer;
-use plait_core::mux::{Available, StreamId};
+use plait_core::mux::{Available, Lent, StreamId};
 use plait_core::pnet::Veil;
 use plait_core::secure::Fresh;
 use plait_core::session::{self, Event, Opening};
 use plait_core::time::Instant;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
 use crate::block::FileBlock;
@@ -176,6 +177,13 @@ impl Session {
         offset: usize,
     ) -> PyResult<usize> {
         let id = StreamId::from_u64(stream);
+        // What cannot change need not be copied, and then the size of a piece costs nothing.
+        if let Ok(bytes) = data.cast_exact::<PyBytes>()
+            && bytes.as_bytes().len().saturating_sub(offset) >= LEAST_LOAN
+        {
+            let lent = Lent::new(PyBackedBytes::from(bytes.clone()), offset);
+            return self.session.lend(id, lent).map_err(|error| command(py, &error));
+        }
         let write = |bytes: &[u8]| self.session.write(id, bytes.get(offset..).unwrap_or_default());
         let taken = match data.cast_exact::<FileBlock>() {
             Ok(block) => block.get().with_bytes(write),
@@ -368,3 +376,6 @@ pub(crate) fn unix_time() -> u64 {
 }
 
 const MICROS: f64 = 1e6;
+
+/// Bytes of a write from which on keeping the object costs less than copying what is in it.
+const LEAST_LOAN: usize = 8 << 10;

@@ -234,9 +234,9 @@ const FINISHED: u8 = 16;
 const ENDED: u8 = 32;
 
 /// One read of the socket. Loopback and fast links fill it; larger ones fall out of the second-level cache.
-const READ_SIZE: usize = 256 << 10;
+const READ_SIZE: usize = 512 << 10;
 /// Sealed bytes for one write: each wakes the reader, which costs more than the call, and what it is made
 /// of still fits into the second-level cache with it.
-const WRITE_SIZE: usize = 256 << 10;
+const WRITE_SIZE: usize = 512 << 10;
 /// Bytes in one direction before others of the loop get their turn: some milliseconds.
 const TURN_SIZE: usize = 1 << 20;

@@ -7,7 +7,7 @@ use super::foreign::{Foreign, ForeignMuxer};
 use super::mplex::{self, Mplex};
 use super::single::{self, Single};
 use super::yamux::{self, Yamux};
-use super::{Available, Error, MuxConfig, MuxEvent, Role, Stats, StreamError, StreamId, Violation};
+use super::{Available, Error, Lent, MuxConfig, MuxEvent, Role, Stats, StreamError, StreamId, Violation};
 use crate::fault::Fault;
 use crate::limits::Budget;
 use crate::time::Instant;
@@ -174,6 +174,10 @@ impl Mux {
 
     pub fn write(&mut self, id: StreamId, data: &[u8]) -> Result<usize, StreamError> {
         each!(self, mux => mux.write(id, data))
+    }
+
+    pub fn lend(&mut self, id: StreamId, data: Lent) -> Result<usize, StreamError> {
+        each!(self, mux => mux.lend(id, data))
     }
 
     pub fn close_write(&mut self, id: StreamId) {

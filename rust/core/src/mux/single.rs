@@ -17,7 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::account::Account;
-use super::{Available, Error, MuxConfig, MuxEvent, Role, Stats, StreamError, StreamId, Violation};
+use super::unsent::Unsent;
+use super::{Available, Error, Lent, MuxConfig, MuxEvent, Role, Stats, StreamError, StreamId, Violation};
 use crate::buffer::{ByteQueue, SpareBuffers};
 use crate::limits::Budget;
 use crate::time::Instant;
@@ -42,7 +43,7 @@ pub struct Single {
     owes_readable: bool,
 
     unread: ByteQueue,
-    unsent: ByteQueue,
+    unsent: Unsent,
     account: Account,
     spares: SpareBuffers,
     /// When memory is given back that only a busy connection needs; `None` after that was done.
@@ -77,7 +78,7 @@ impl Single {
             owes_opened: is_server,
             owes_readable: false,
             unread: ByteQueue::new(),
-            unsent: ByteQueue::new(),
+            unsent: Unsent::new(),
             account: Account::new(config, budget),
             spares: SpareBuffers::new(),
             rest: None,
@@ -204,9 +205,30 @@ impl Single {
         let count = data.len().min(self.send_buffer().saturating_sub(self.unsent.len()));
         self.is_write_blocked |= count < data.len();
         if count > 0 {
-            self.spares.push(&mut self.unsent, &data[..count]);
+            self.unsent.push(&mut self.spares, &data[..count]);
             self.settle();
         }
+        Ok(count)
+    }
+
+    /// Takes bytes to be sent as they are, as long as fewer than the send buffer wait; else none. Returns
+    /// how many of all that the owner has, and goes on as [`Single::write`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Single::write`].
+    pub fn lend(&mut self, id: StreamId, data: Lent) -> Result<usize, StreamError> {
+        self.check(id)?;
+        if self.is_write_closed || self.is_leaving {
+            return Err(StreamError::Closed);
+        }
+        let count = data.bytes().len();
+        if self.unsent.len() >= self.send_buffer() {
+            self.is_write_blocked |= count > 0;
+            return Ok(0);
+        }
+        self.is_write_blocked |= data.has_more();
+        self.unsent.lend(data);
         Ok(count)
     }
 
@@ -342,7 +364,7 @@ impl Single {
     /// The end of every call that may have changed something.
     fn settle(&mut self) {
         self.spares.reclaim(&mut self.unread);
-        self.spares.reclaim(&mut self.unsent);
+        self.unsent.reclaim(&mut self.spares);
         self.account.hold(self.unread.capacity(), self.unsent.capacity());
         self.account.settle(self.spares.bytes());
         if self.account.is_short() && self.spares.bytes() > 0 {

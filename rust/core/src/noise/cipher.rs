@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 
 use super::{Error, TAG_LENGTH};
 
@@ -42,7 +42,7 @@ impl Aead for Ring {
     ) -> Result<[u8; TAG_LENGTH], Error> {
         let length = in_out.len();
         let tag = ring_key(key)?
-            .seal_in_place_separate_tag(nonce_bytes(nonce), Aad::from(associated), in_out)
+            .seal_in_place_separate_tag(ring_nonce(nonce), Aad::from(associated), in_out)
             .map_err(|_| Error::PlaintextLength(length))?;
         tag.as_ref().try_into().map_err(|_| Error::PlaintextLength(length))
     }
@@ -54,7 +54,7 @@ impl Aead for Ring {
         in_out: &'a mut [u8],
     ) -> Result<&'a mut [u8], Error> {
         ring_key(key)?
-            .open_in_place(nonce_bytes(nonce), Aad::from(associated), in_out)
+            .open_in_place(ring_nonce(nonce), Aad::from(associated), in_out)
             .map_err(|_| Error::Decryption)
     }
 }
@@ -63,11 +63,15 @@ fn ring_key(key: &[u8; 32]) -> Result<LessSafeKey, Error> {
     UnboundKey::new(&CHACHA20_POLY1305, key).map(LessSafeKey::new).map_err(|_| Error::Ended)
 }
 
+fn ring_nonce(counter: u64) -> Nonce {
+    Nonce::assume_unique_for_key(nonce_bytes(counter))
+}
+
 /// Four zeros, then the counter in little-endian.
-fn nonce_bytes(counter: u64) -> Nonce {
-    let mut nonce = [0; 12];
+pub(super) fn nonce_bytes(counter: u64) -> [u8; NONCE_LEN] {
+    let mut nonce = [0; NONCE_LEN];
     nonce[4..].copy_from_slice(&counter.to_le_bytes());
-    Nonce::assume_unique_for_key(nonce)
+    nonce
 }
 
 /// Noise's CipherState: a key and the counter of what was done with it. The first failure takes the
@@ -132,10 +136,7 @@ impl fmt::Debug for CipherState {
 }
 
 /// The implementation that all channels use.
-#[cfg(not(feature = "openssl"))]
-type Backend = Ring;
-#[cfg(feature = "openssl")]
-type Backend = super::openssl::OpenSsl;
+type Backend = super::quickest::Quickest;
 
 #[cfg(test)]
 mod tests {
@@ -156,7 +157,7 @@ mod tests {
     #[test]
     fn nonces_are_little_endian_after_four_zeros() {
         let nonce = nonce_bytes(0x0102_0304_0506_0708);
-        assert_eq!(nonce.as_ref(), &[0, 0, 0, 0, 8, 7, 6, 5, 4, 3, 2, 1]);
+        assert_eq!(nonce, [0, 0, 0, 0, 8, 7, 6, 5, 4, 3, 2, 1]);
     }
 
     #[test]

@@ -9,9 +9,8 @@
 mod cipher;
 mod early_muxer;
 mod handshake;
-#[cfg(feature = "openssl")]
-mod openssl;
 mod payload;
+mod quickest;
 mod record;
 mod static_keys;
 mod symmetric;
@@ -22,8 +21,7 @@ mod xx;
 pub use cipher::{Aead, Ring};
 pub use early_muxer::EarlyMuxer;
 pub use handshake::{Completed, Handshake};
-#[cfg(feature = "openssl")]
-pub use openssl::OpenSsl;
+pub use quickest::Quickest;
 pub use record::{MAX_PLAINTEXT, Opener, RecordReader, Sealer};
 pub use static_keys::StaticKeys;
 

@@ -32,7 +32,7 @@ pub use event::{Established, Event, Reason, Refusal, Stage};
 
 use crate::identity::PeerId;
 use crate::multistream::{self, Dialer, ProtocolSet};
-use crate::mux::{Available, Stats, StreamId};
+use crate::mux::{Available, Lent, Stats, StreamId};
 use crate::pnet::Veil;
 use crate::secure::Fresh;
 use crate::time::Instant;
@@ -233,6 +233,18 @@ impl Session {
             return Err(Error::Closed);
         }
         Ok(self.sealed()?.mux.write(id, data)?)
+    }
+
+    /// Queues bytes as they are, without a copy; how many, 0 when the send buffer is full. Goes on as
+    /// [`Session::write`].
+    ///
+    /// # Errors
+    /// As [`Session::write`].
+    pub fn lend(&mut self, id: StreamId, data: Lent) -> Result<usize, Error> {
+        if self.is_leaving() {
+            return Err(Error::Closed);
+        }
+        Ok(self.sealed()?.mux.lend(id, data)?)
     }
 
     /// Ends our half of the stream, after what is queued.

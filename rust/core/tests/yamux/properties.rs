@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use plait_core::limits::Budget;
 use plait_core::mux::yamux::Yamux;
-use plait_core::mux::{Available, MuxConfig, MuxEvent, Role, Stats, StreamError, StreamId};
+use plait_core::mux::{Available, Lent, MuxConfig, MuxEvent, Role, Stats, StreamError, StreamId};
 use plait_core::time::Instant;
 use proptest::prelude::*;
 
@@ -176,7 +176,12 @@ impl Side {
         let wire = self.wire[&id];
         let start = self.seen(id).written;
         let bytes: Vec<u8> = (start..start + size).map(|position| content(wire, position)).collect();
-        match self.yamux.write(id, &bytes) {
+        // Every third is lent, which is to make no difference.
+        let written = match size % 3 {
+            0 => self.yamux.lend(id, Lent::new(bytes, 0)),
+            _ => self.yamux.write(id, &bytes),
+        };
+        match written {
             Ok(count) => self.seen(id).written += count,
             Err(StreamError::Closed) => assert!(self.seen(id).closed),
             Err(StreamError::Reset { .. }) => {}

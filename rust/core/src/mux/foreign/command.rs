@@ -2,7 +2,7 @@
 
 use super::stream::{Stream, UNTOLD};
 use super::{Foreign, Phase};
-use crate::mux::{Error, StreamError, StreamId};
+use crate::mux::{Error, Lent, StreamError, StreamId};
 use crate::time::Instant;
 
 impl Foreign {
@@ -75,11 +75,37 @@ impl Foreign {
         stream.is_write_blocked |= count < data.len();
         if count > 0 {
             let before = stream.unsent.capacity();
-            self.spares.push(&mut stream.unsent, &data[..count]);
+            stream.unsent.push(&mut self.spares, &data[..count]);
             self.account.resize_outbound(before, stream.unsent.capacity());
             self.stats.buffered_out += count;
             self.enqueue(id);
         }
+        self.settle();
+        Ok(count)
+    }
+
+    /// Takes bytes to be sent as they are, as long as fewer than the send buffer wait; else none. Returns
+    /// how many of all that the owner has, and goes on as [`Foreign::write`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Foreign::write`].
+    pub fn lend(&mut self, id: StreamId, data: Lent) -> Result<usize, StreamError> {
+        let most = self.send_buffer();
+        let stream = self.streams.get_mut(id).ok_or(StreamError::Unknown)?;
+        stream.check_writable()?;
+        if self.phase != Phase::Running {
+            return Err(StreamError::Closed);
+        }
+        let count = data.bytes().len();
+        if stream.unsent.len() >= most {
+            stream.is_write_blocked |= count > 0;
+            return Ok(0);
+        }
+        stream.is_write_blocked |= data.has_more();
+        stream.unsent.lend(data);
+        self.stats.buffered_out += count;
+        self.enqueue(id);
         self.settle();
         Ok(count)
     }

@@ -4,6 +4,7 @@ use crate::buffer::ByteQueue;
 use crate::mux::schedule::LastFresh;
 use crate::mux::state::State;
 use crate::mux::table::Named;
+use crate::mux::unsent::Unsent;
 use crate::mux::{Available, StreamError, StreamId};
 use crate::time::Instant;
 
@@ -21,7 +22,7 @@ pub(super) struct Stream {
     /// Received and not read.
     pub(super) unread: ByteQueue,
     /// Written and not framed.
-    pub(super) unsent: ByteQueue,
+    pub(super) unsent: Unsent,
     /// Bytes read that the plug-in has not heard of.
     pub(super) consumed: usize,
     /// When something was last framed, or it was released after that.
@@ -59,7 +60,7 @@ impl Stream {
             state: State::Open,
             reset_code: 0,
             unread: ByteQueue::new(),
-            unsent: ByteQueue::new(),
+            unsent: Unsent::new(),
             consumed: 0,
             last_sent: now,
             progress: None,

@@ -126,8 +126,7 @@ impl Foreign {
         let wire = stream.wire;
         // Lent to the call, which needs all the rest.
         let mut unsent = std::mem::take(&mut stream.unsent);
-        let piece = unsent.as_slices().0;
-        let piece = &piece[..piece.len().min(most)];
+        let piece = unsent.first(most);
         let given = piece.len();
         let taken = self.call(now, |connection| connection.send(wire, piece));
         let taken = match taken {
@@ -139,7 +138,7 @@ impl Foreign {
         };
         let before = unsent.capacity();
         unsent.consume(taken);
-        self.spares.reclaim(&mut unsent);
+        unsent.reclaim(&mut self.spares);
         self.account.resize_outbound(before, unsent.capacity());
         self.stats.buffered_out -= taken;
         if let Some(stream) = self.streams.get_mut(id) {

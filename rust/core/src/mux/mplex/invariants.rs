@@ -2,6 +2,7 @@
 
 use super::Mplex;
 use super::stream::Stream;
+use crate::mux::LONGEST_LOAN;
 
 impl Mplex {
     /// Panics when the counters, queues and tables contradict each other.
@@ -31,7 +32,8 @@ impl Mplex {
             assert_eq!(stream.is_full, stream.keeps_input() && stream.unread.len() >= bound);
             assert!(stream.is_watched || !stream.is_full);
             assert!(stream.unread.is_empty() || !stream.discards);
-            assert!(stream.unsent.len() <= self.config.send_buffer.max(self.config.min_send_buffer));
+            let most = self.config.send_buffer.max(self.config.min_send_buffer) + LONGEST_LOAN;
+            assert!(stream.unsent.len() <= most);
             assert!(stream.is_scheduled || !stream.has_output(), "nobody sends it: {stream:?}");
         }
     }

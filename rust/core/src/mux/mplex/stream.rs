@@ -5,6 +5,7 @@ use crate::buffer::ByteQueue;
 use crate::mux::schedule::LastFresh;
 use crate::mux::state::State;
 use crate::mux::table::Named;
+use crate::mux::unsent::Unsent;
 use crate::mux::{Available, StreamError, StreamId};
 use crate::time::Instant;
 
@@ -18,7 +19,7 @@ pub(super) struct Stream {
     /// Received and not read.
     pub(super) unread: ByteQueue,
     /// Written and not sent.
-    pub(super) unsent: ByteQueue,
+    pub(super) unsent: Unsent,
     /// When data or Close was last sent, or it was released after that.
     pub(super) last_sent: Instant,
     /// Bytes read since it is watched.
@@ -53,7 +54,7 @@ impl Stream {
             wire,
             state: State::Open,
             unread: ByteQueue::new(),
-            unsent: ByteQueue::new(),
+            unsent: Unsent::new(),
             last_sent: now,
             progress: 0,
             is_new: !wire.is_inbound,

@@ -109,11 +109,11 @@ impl Mplex {
         let Some(stream) = self.streams.get_mut(id) else { return };
         let length = u32::try_from(count).unwrap_or(MAX_MESSAGE);
         Header::new(Kind::Message, stream.wire, length).encode(page.out);
+        let before = stream.unsent.capacity();
         // The one copy on the way out: next to its header, where it is sealed in place.
         stream.unsent.append_to(page.out, count);
         stream.last_sent = now;
-        let before = stream.unsent.capacity();
-        self.spares.reclaim(&mut stream.unsent);
+        stream.unsent.reclaim(&mut self.spares);
         self.account.resize_outbound(before, stream.unsent.capacity());
         self.stats.buffered_out -= count;
         self.stats.frames_sent += 1;

@@ -1,6 +1,7 @@
 //! What must hold between any two calls, checked in debug builds.
 
 use super::Yamux;
+use crate::mux::LONGEST_LOAN;
 use crate::mux::window::INITIAL_WINDOW;
 
 impl Yamux {
@@ -32,7 +33,8 @@ impl Yamux {
             let promised = stream.receive_window.left() as usize + stream.unread.len();
             assert!(promised <= INITIAL_WINDOW as usize + stream.receive_window.growth());
             assert!(stream.unread.is_empty() || !stream.discards);
-            assert!(stream.unsent.len() <= self.config.send_buffer.max(self.config.min_send_buffer));
+            let most = self.config.send_buffer.max(self.config.min_send_buffer) + LONGEST_LOAN;
+            assert!(stream.unsent.len() <= most);
             let has_data = stream.state.can_send() && stream.sendable() > 0;
             assert!(stream.is_scheduled || !(has_data || stream.is_fin_due()), "nobody sends it: {stream:?}");
             assert!(stream.is_announced || stream.is_scheduled || !stream.owes_flag());

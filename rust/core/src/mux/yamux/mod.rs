@@ -244,7 +244,7 @@ impl Yamux {
         self.stats.buffered_out -= stream.unsent.len();
         self.account.resize_outbound(stream.unsent.capacity(), 0);
         stream.unsent.consume(usize::MAX);
-        self.spares.reclaim(&mut stream.unsent);
+        stream.unsent.reclaim(&mut self.spares);
     }
 
     /// The time of a stream that was released is up.

@@ -6,6 +6,7 @@ use crate::buffer::ByteQueue;
 use crate::mux::schedule::LastFresh;
 use crate::mux::state::State;
 use crate::mux::table::Named;
+use crate::mux::unsent::Unsent;
 use crate::mux::window::{ReceiveWindow, SendWindow};
 use crate::mux::{Available, StreamError, StreamId};
 use crate::time::Instant;
@@ -28,7 +29,7 @@ pub(super) struct Stream {
     pub(super) unread: ByteQueue,
     pub(super) receive_window: ReceiveWindow,
     /// Written and not sent.
-    pub(super) unsent: ByteQueue,
+    pub(super) unsent: Unsent,
     pub(super) send_window: SendWindow,
     /// When data or FIN was last sent, or it was released after that.
     pub(super) last_sent: Instant,
@@ -72,7 +73,7 @@ impl Stream {
             reset_code: 0,
             unread: ByteQueue::new(),
             receive_window: ReceiveWindow::new(now),
-            unsent: ByteQueue::new(),
+            unsent: Unsent::new(),
             send_window: SendWindow::new(),
             is_accepted: !is_inbound,
             discards: false,

@@ -140,12 +140,12 @@ impl Yamux {
         let is_new = stream.handshake == Handshake::SynOwed;
         let header = Header::data(stream.wire, stream.take_flag(), length);
         page.out.extend_from_slice(&header.encode());
+        let before = stream.unsent.capacity();
         // The one copy on the way out: next to its header, where it is sealed in place.
         stream.unsent.append_to(page.out, count);
         stream.send_window.send(count);
         stream.last_sent = now;
-        let before = stream.unsent.capacity();
-        self.spares.reclaim(&mut stream.unsent);
+        stream.unsent.reclaim(&mut self.spares);
         self.account.resize_outbound(before, stream.unsent.capacity());
         self.stats.buffered_out -= count;
         self.stats.frames_sent += 1;
