@@ -72,7 +72,7 @@ class Plan:
     # streams
     pipe_counts: Sequence[int] = (1, 10, 100, 1_000, 10_000)
     # Of all streams together, where a stream ends before its time: what each has written waits in memory.
-    streams_bytes: int = 512 * MIB
+    streams_bytes: int = 2048 * MIB
     # request-response
     depths: Sequence[int] = (1, 2, 4, 8, 16, 32, 64, 128, 256)
     # Of a request and its response: a small call with an id and a few fields.

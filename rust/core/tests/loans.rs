@@ -127,7 +127,7 @@ fn a_loan_is_taken_whole_while_the_queue_is_short_and_not_at_all_otherwise() {
     for mut sender in senders() {
         assert_eq!(sender.lend(1, full - 1), Ok(full - 1));
         assert_eq!(sender.lend(2, LONGEST_LOAN + 9), Ok(LONGEST_LOAN), "{}", sender.name);
-        assert_eq!(sender.lend(3, 1), Ok(0), "{}", sender.name);
+        assert_eq!(sender.lend(3, 2), Ok(0), "{}", sender.name);
         assert_eq!(sender.mux.write(sender.id, b"x"), Ok(0), "{}", sender.name);
         assert_eq!(sender.loans(), 2, "what was not taken is not held");
         assert!(sender.mux.stats().memory < 1000, "it is the application's memory: {}", sender.name);
@@ -140,6 +140,20 @@ fn a_loan_is_taken_whole_while_the_queue_is_short_and_not_at_all_otherwise() {
         let (_, events) = sender.transmit(LONGEST_LOAN);
         assert!(events.contains(&MuxEvent::Writable(sender.id)), "{}", sender.name);
         assert_eq!(sender.lend(3, 1), Ok(1));
+    }
+}
+
+#[test]
+fn at_the_bound_of_the_connection_streams_take_one_loan_each() {
+    let config = MuxConfig { max_buffered_out: 200 << 10, ..MuxConfig::default() };
+    for muxer in [Muxer::Yamux, Muxer::Mplex] {
+        let mut mux = Mux::new(&muxer, Role::Client, &Arc::new(config.clone()), Budget::unlimited(), NOW);
+        let lent = |size: usize| Lent::new(vec![0; size], 0);
+        let (first, second) = (mux.open(NOW).unwrap().unwrap(), mux.open(NOW).unwrap().unwrap());
+        assert_eq!(mux.lend(first, lent(800 << 10)), Ok(800 << 10));
+        assert_eq!(mux.lend(first, lent(1)), Ok(0), "it has its send buffer");
+        assert_eq!(mux.lend(second, lent(100_000)), Ok(100_000));
+        assert_eq!(mux.lend(second, lent(1)), Ok(0));
     }
 }
 

@@ -1,6 +1,6 @@
 //! The memory of one connection, held against its own bounds and the budget of the host.
 
-use super::MuxConfig;
+use super::{LONGEST_LOAN, MuxConfig};
 use crate::limits::Budget;
 
 /// Counts the memory that the streams of a connection hold.
@@ -22,6 +22,8 @@ pub(super) struct Account {
     growth: usize,
     max_inbound: usize,
     max_outbound: usize,
+    send_buffer: usize,
+    min_send_buffer: usize,
 }
 
 impl Account {
@@ -36,6 +38,8 @@ impl Account {
             growth: 0,
             max_inbound: config.max_buffered_in,
             max_outbound: config.max_buffered_out,
+            send_buffer: config.send_buffer,
+            min_send_buffer: config.min_send_buffer,
         }
     }
 
@@ -107,9 +111,21 @@ impl Account {
         self.inbound > self.max_inbound || (self.is_short && self.inbound > FREE)
     }
 
-    /// Streams should take little from the application.
-    pub(super) fn is_tight_outbound(&self) -> bool {
-        self.is_short || self.outbound >= self.max_outbound - self.max_outbound / 4
+    /// What one stream takes from the application, in bytes.
+    pub(super) fn send_buffer(&self) -> usize {
+        let is_tight = self.is_short || self.outbound >= self.max_outbound - self.max_outbound / 4;
+        if is_tight { self.min_send_buffer } else { self.send_buffer }
+    }
+
+    /// Whether a stream that has `waiting` bytes takes `count` more that are lent, when all streams together have
+    /// `queued`. The fewer there are, the more of them it takes; with enough credit it always takes one.
+    pub(super) fn takes_loan(&self, count: usize, waiting: usize, queued: usize) -> bool {
+        if self.is_short || queued >= self.max_outbound.saturating_mul(MOST_LOANS) {
+            waiting < self.min_send_buffer
+        } else {
+            let is_roomy = queued < self.max_outbound && waiting + count <= self.send_buffer + LONGEST_LOAN;
+            waiting < self.send_buffer || is_roomy
+        }
     }
 
     /// All memory that is held, for what was received, for what is to be sent, and spare.
@@ -136,6 +152,10 @@ const FREE: usize = 256 << 10;
 /// The budget is charged in steps of this many bytes, so that small messages do not touch the
 /// counter that all connections share.
 const STEP: usize = 64 << 10;
+
+/// Bytes of the application that may wait, in bounds for copies: they cost no memory that it would not hold
+/// anyway while it waits to write them, but it would write fewer of them.
+const MOST_LOANS: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -207,9 +227,9 @@ mod tests {
         assert!(!account.is_full_inbound());
         account.resize_inbound(FREE, FREE * 2);
         account.settle(0);
-        assert!(account.is_full_inbound() && account.is_tight_outbound());
+        assert!(account.is_full_inbound() && account.send_buffer() == account.min_send_buffer);
         account.resize_inbound(FREE * 2, FREE);
         account.settle(0);
-        assert!(!account.is_full_inbound() && !account.is_tight_outbound());
+        assert!(!account.is_full_inbound() && account.send_buffer() == account.send_buffer);
     }
 }

@@ -122,10 +122,10 @@ impl Schedule {
 }
 
 /// Frames of one turn: whoever reads at the far end is woken for each turn, so long ones cost less there.
-/// With more streams they become shorter, so that nobody waits longer than some 20 to 40 MB take.
+/// With more streams they become shorter, so that nobody waits much longer than some 60 MB take.
 const LONG_TURN: usize = 4;
-const FEW: usize = 256;
-const MANY: usize = 1024;
+const FEW: usize = 1024;
+const MANY: usize = 4096;
 
 /// What one stream sends in one frame while others wait, in bytes with the header: a whole number of
 /// them fills a record of 16, 32 or 48 KiB.

@@ -211,7 +211,7 @@ impl Single {
         Ok(count)
     }
 
-    /// Takes bytes to be sent as they are, as long as fewer than the send buffer wait; else none. Returns
+    /// Takes bytes to be sent as they are: all of a loan, or none when there is enough. Returns
     /// how many of all that the owner has, and goes on as [`Single::write`].
     ///
     /// # Errors
@@ -223,7 +223,8 @@ impl Single {
             return Err(StreamError::Closed);
         }
         let count = data.bytes().len();
-        if self.unsent.len() >= self.send_buffer() {
+        let waiting = self.unsent.len();
+        if !self.account.takes_loan(count, waiting, waiting) {
             self.is_write_blocked |= count > 0;
             return Ok(0);
         }
@@ -352,7 +353,7 @@ impl Single {
     }
 
     fn send_buffer(&self) -> usize {
-        if self.account.is_tight_outbound() { self.config.min_send_buffer } else { self.config.send_buffer }
+        self.account.send_buffer()
     }
 
     /// Something moves; when it has stopped for as long as a multiplexer waits between two pings,

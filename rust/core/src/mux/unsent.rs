@@ -7,8 +7,9 @@ use crate::buffer::{ByteQueue, SpareBuffers};
 
 /// Bytes of the application that nobody changes any more, so that they need not be copied to be kept.
 ///
-/// Accounts do not count them: a copy beside the original would cost more than keeping the original alive. How
-/// many there are is bounded all the same, by [`LONGEST_LOAN`] for each stream beyond its send buffer.
+/// They are no memory of ours, and a copy beside the original would cost more than keeping the original alive. How
+/// many there are is bounded all the same: by [`LONGEST_LOAN`] for each stream beyond its send buffer, and with many
+/// streams by one loan each.
 pub struct Lent {
     owner: Box<dyn AsRef<[u8]> + Send + Sync>,
     start: usize,

@@ -89,21 +89,20 @@ impl Mplex {
         Ok(count)
     }
 
-    /// Takes bytes to be sent as they are, as long as fewer than the send buffer wait; else none. Returns
+    /// Takes bytes to be sent as they are: all of a loan, or none when the stream has enough. Returns
     /// how many of all that the owner has, and goes on as [`Mplex::write`].
     ///
     /// # Errors
     ///
     /// As [`Mplex::write`].
     pub fn lend(&mut self, id: StreamId, data: Lent) -> Result<usize, StreamError> {
-        let most = self.send_buffer();
         let stream = self.streams.get_mut(id).ok_or(StreamError::Unknown)?;
         stream.check_writable()?;
         if self.phase != Phase::Running {
             return Err(StreamError::Closed);
         }
         let count = data.bytes().len();
-        if stream.unsent.len() >= most {
+        if !self.account.takes_loan(count, stream.unsent.len(), self.stats.buffered_out) {
             stream.is_write_blocked |= count > 0;
             return Ok(0);
         }
@@ -169,7 +168,7 @@ impl Mplex {
 
     /// How much one stream takes from the application now, in bytes.
     pub(super) fn send_buffer(&self) -> usize {
-        if self.account.is_tight_outbound() { self.config.min_send_buffer } else { self.config.send_buffer }
+        self.account.send_buffer()
     }
 
     /// Gives the stream a turn if it has something to send.
