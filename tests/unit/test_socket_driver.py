@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,11 +17,14 @@ from plait._core import (
     WIRE_BLOCKED,
     WIRE_ENDED,
     WIRE_FINISHED,
+    WIRE_MIXED,
     WIRE_MORE,
     WIRE_OVERLOADED,
     WIRE_RELIEVED,
+    WIRE_UNMIXED,
 )
 from plait.connection import SocketDriver
+from plait.connection.socket_driver import FEW, NOTSENT_LOWAT
 from plait.exceptions import ConnectionClosedError, UpgradeError
 
 Events = list[tuple[Any, ...]]
@@ -157,6 +162,36 @@ async def test_an_overloaded_session_is_not_read(ends):
     scene.driver.flush_soon()
     await scene.has_called("read")
     scene.driver.abort()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the option is Linux's")
+async def test_little_waits_in_the_socket_while_small_messages_go_beside_transfers():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        near = socket.create_connection(server.getsockname())
+        far, _ = server.accept()
+    near.setblocking(False)
+    with far:
+        scene = Scene(near, far)
+        scene.driver.start()
+        least = functools.partial(near.getsockopt, socket.IPPROTO_TCP, NOTSENT_LOWAT)
+        assert least() == 0
+        for flag, unsent in ((WIRE_MIXED, FEW), (WIRE_UNMIXED, 0)):
+            scene.session.says("flush", wire(flag))
+            scene.driver.flush_soon()
+            await asyncio.sleep(0)
+            assert least() == unsent
+        scene.driver.abort()
+        await scene.ended()
+
+
+async def test_other_sockets_do_without_that(ends):
+    scene = Scene(*ends)
+    scene.session.says("flush", wire(WIRE_MIXED))
+    scene.driver.start()
+    scene.driver.abort()
+    await scene.ended()
+    assert scene.errors
+    assert not isinstance(scene.errors[0], OSError)
 
 
 async def test_the_timer_is_set_to_what_the_session_says(ends):

@@ -36,6 +36,8 @@ WIRE_OVERLOADED: int  # the socket must not be read
 WIRE_RELIEVED: int  # the socket may be read again
 WIRE_FINISHED: int  # all is sent and nothing follows: the socket's write side can end
 WIRE_ENDED: int  # the peer sends nothing more
+WIRE_MIXED: int  # small messages go before transfers: little should wait in the socket
+WIRE_UNMIXED: int  # as much may wait in the socket as the system lets
 
 Event: TypeAlias = tuple[Any, ...]
 

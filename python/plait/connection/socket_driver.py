@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import sys
 from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,11 @@ from plait._core import (
     WIRE_BLOCKED,
     WIRE_ENDED,
     WIRE_FINISHED,
+    WIRE_MIXED,
     WIRE_MORE,
     WIRE_OVERLOADED,
     WIRE_RELIEVED,
+    WIRE_UNMIXED,
     Established,
     Session,
 )
@@ -33,6 +36,13 @@ __all__ = ["SocketDriver"]
 
 # One look at what comes after the end, only to throw it away.
 DISCARD_SIZE = 64 * 1024
+# `TCP_NOTSENT_LOWAT` of <linux/tcp.h>: what the kernel has taken cannot be overtaken any more. Python has its
+# name from 3.12 on.
+NOTSENT_LOWAT = 25 if sys.platform == "linux" else None
+# Bytes that wait there beside small messages: enough to keep the link busy until we are called again.
+FEW = 128 * 1024
+# Back to what the system has for all sockets.
+AS_MANY_AS_FIT = 0
 
 
 class SocketDriver(Driver):
@@ -160,9 +170,17 @@ class SocketDriver(Driver):
             self._read(False)
         elif flags & WIRE_RELIEVED:
             self._read(True)
+        if flags & (WIRE_MIXED | WIRE_UNMIXED):
+            self._let_wait(FEW if flags & WIRE_MIXED else AS_MANY_AS_FIT)
         if flags & WIRE_FINISHED:
             with contextlib.suppress(OSError):  # the peer is gone already
                 self._socket.shutdown(socket.SHUT_WR)
+
+    def _let_wait(self, unsent: int) -> None:
+        """So many bytes wait in the socket at most, beside those that are on their way."""
+        if NOTSENT_LOWAT is not None:
+            with contextlib.suppress(OSError):  # not TCP, or gone already
+                self._socket.setsockopt(socket.IPPROTO_TCP, NOTSENT_LOWAT, unsent)
 
     def _read(self, wanted: bool) -> None:
         if wanted and not self._is_reading:

@@ -20,10 +20,14 @@ use crate::session::seconds;
 pub(crate) struct Wire {
     /// Sealed bytes that the socket did not take.
     unsent: Vec<u8>,
+    /// How many of them it has taken by now.
+    sent: usize,
     /// The driver watches for room in the socket; until then nothing is sent.
     is_blocked: bool,
     is_overloaded: bool,
     is_finished: bool,
+    /// The driver lets little wait in the socket.
+    is_mixed: bool,
     /// When the driver's timer fires.
     armed: Option<Instant>,
 }
@@ -108,6 +112,7 @@ impl<'a> Turn<'a> {
             self.send();
         }
         self.look_at_load();
+        self.look_at_mixture();
         self.arm();
         let Need { flags, deadline, error } = self.need;
         let has_need = flags != 0 || deadline.is_some() || error.is_some();
@@ -160,19 +165,24 @@ impl<'a> Turn<'a> {
                 return Ok(0);
             }
             let taken = plait_io::send(self.fileno, out)?;
-            wire.unsent.extend_from_slice(&out[taken..]);
-            wire.is_blocked = !wire.unsent.is_empty();
-            if wire.is_blocked {
+            if taken < out.len() {
+                // Not copied: whoever sends next gets other memory.
+                std::mem::swap(&mut wire.unsent, out);
+                wire.sent = taken;
+                wire.is_blocked = true;
                 self.need.flags |= BLOCKED;
             }
             return Ok(taken);
         }
-        let taken = plait_io::send(self.fileno, &wire.unsent)?;
-        if taken == wire.unsent.len() {
-            // Its memory was for the worst case; an idle connection owns none.
+        let taken = plait_io::send(self.fileno, &wire.unsent[wire.sent..])?;
+        wire.sent += taken;
+        if wire.sent == wire.unsent.len() {
+            // An idle connection owns no memory, and records are built in this again.
+            wire.sent = 0;
+            out.clear();
+            std::mem::swap(&mut wire.unsent, out);
             wire.unsent = Vec::new();
         } else {
-            wire.unsent.drain(..taken);
             wire.is_blocked = true;
             self.need.flags |= BLOCKED;
         }
@@ -185,6 +195,15 @@ impl<'a> Turn<'a> {
         if is_overloaded != self.wire.is_overloaded {
             self.wire.is_overloaded = is_overloaded;
             self.need.flags |= if is_overloaded { OVERLOADED } else { RELIEVED };
+        }
+    }
+
+    /// What the kernel has taken cannot be overtaken any more.
+    fn look_at_mixture(&mut self) {
+        let is_mixed = self.session.is_mixed(self.now);
+        if is_mixed != self.wire.is_mixed {
+            self.wire.is_mixed = is_mixed;
+            self.need.flags |= if is_mixed { MIXED } else { UNMIXED };
         }
     }
 
@@ -214,7 +233,9 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("WIRE_OVERLOADED", OVERLOADED)?;
     module.add("WIRE_RELIEVED", RELIEVED)?;
     module.add("WIRE_FINISHED", FINISHED)?;
-    module.add("WIRE_ENDED", ENDED)
+    module.add("WIRE_ENDED", ENDED)?;
+    module.add("WIRE_MIXED", MIXED)?;
+    module.add("WIRE_UNMIXED", UNMIXED)
 }
 
 thread_local! {
@@ -232,6 +253,8 @@ const OVERLOADED: u8 = 4;
 const RELIEVED: u8 = 8;
 const FINISHED: u8 = 16;
 const ENDED: u8 = 32;
+const MIXED: u8 = 64;
+const UNMIXED: u8 = 128;
 
 /// One read of the socket. Loopback and fast links fill it; larger ones fall out of the second-level cache.
 const READ_SIZE: usize = 512 << 10;

@@ -208,6 +208,11 @@ impl Mux {
     }
 
     #[must_use]
+    pub fn is_mixed(&self, now: Instant) -> bool {
+        each!(self, mux => mux.is_mixed(now))
+    }
+
+    #[must_use]
     pub fn rtt(&self) -> Option<Duration> {
         each!(self, mux => mux.rtt())
     }

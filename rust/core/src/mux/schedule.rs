@@ -1,8 +1,10 @@
 //! Whose turn it is to send.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::StreamId;
+use crate::time::Instant;
 
 /// The streams that have something to send: deficit round robin, in two rows.
 ///
@@ -22,6 +24,8 @@ pub(super) struct Schedule {
     turns: u32,
     /// The data of one frame.
     piece: usize,
+    /// When a message that fits one short turn went before others that wait.
+    overtaken: Option<Instant>,
 }
 
 /// When a stream was fresh the last time, in turns of those that wait.
@@ -38,6 +42,7 @@ impl Schedule {
             waiting_left: piece * LONG_TURN,
             turns: 0,
             piece,
+            overtaken: None,
         }
     }
 
@@ -88,13 +93,21 @@ impl Schedule {
     }
 
     /// The stream at the front has nothing more to send.
-    pub(super) fn pop(&mut self) {
+    pub(super) fn pop(&mut self, now: Instant) {
         if self.fresh.pop_front().is_some() {
             self.fresh_left = self.piece;
+            if !self.waiting.is_empty() {
+                self.overtaken = Some(now);
+            }
         } else {
             self.waiting.pop_front();
             self.end_turn();
         }
+    }
+
+    /// Small messages went before large transfers just now, and more of them may come.
+    pub(super) fn is_mixed(&self, now: Instant) -> bool {
+        self.overtaken.is_some_and(|when| now.since(when) < MIXED)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -135,6 +148,9 @@ const FRAME: usize = 16 << 10;
 /// header and the work at the far end would cost more than the bytes.
 pub(super) const SMALLEST_PIECE: usize = 512;
 
+/// How long a connection is thought to carry small messages beside transfers after the last of them.
+const MIXED: Duration = Duration::from_secs(1);
+
 /// Places that are kept when the connection is idle.
 const SPARE_PLACES: usize = 16;
 
@@ -143,6 +159,7 @@ mod tests {
     use super::*;
 
     const HEADER: usize = 12;
+    const NOW: Instant = Instant::from_micros(0);
     const PIECE: usize = FRAME - HEADER;
 
     fn id(number: u64) -> StreamId {
@@ -190,7 +207,7 @@ mod tests {
     fn turns_are_shorter_the_more_streams_there_are() {
         for (count, frames) in [(FEW, LONG_TURN), (FEW + 1, LONG_TURN / 2), (MANY + 1, 1)] {
             let mut schedule = busy(count as u64 + 1);
-            schedule.pop();
+            schedule.pop(NOW);
             let first = schedule.front();
             for _ in 0..frames {
                 assert_eq!(schedule.front(), first, "{count}");
@@ -208,7 +225,7 @@ mod tests {
         schedule.push(id(9), &mut last);
         assert_eq!((schedule.front(), schedule.turn_left()), (Some(id(9)), PIECE));
         schedule.spend(100);
-        schedule.pop();
+        schedule.pop(NOW);
         assert_eq!(schedule.front(), Some(id(1)));
         for _ in 1..LONG_TURN {
             schedule.spend(PIECE);
@@ -222,7 +239,7 @@ mod tests {
         let mut schedule = busy(3);
         let mut last = None;
         schedule.push(id(9), &mut last);
-        schedule.pop();
+        schedule.pop(NOW);
         for turns in 0..3 {
             // It comes back at once, and has to stand with the others.
             schedule.push(id(9), &mut last);
@@ -240,7 +257,7 @@ mod tests {
     fn the_next_stream_has_a_whole_turn_when_one_leaves() {
         let mut schedule = busy(3);
         schedule.spend(10_000);
-        schedule.pop();
+        schedule.pop(NOW);
         assert_eq!(schedule.front(), Some(id(2)));
         for _ in 0..LONG_TURN {
             assert_eq!((schedule.front(), schedule.turn_left()), (Some(id(2)), PIECE));
@@ -262,12 +279,33 @@ mod tests {
         schedule.turns = u32::MAX;
         let mut last = None;
         schedule.push(id(9), &mut last);
-        schedule.pop();
+        schedule.pop(NOW);
         for _ in 0..2 * LONG_TURN {
             schedule.spend(PIECE);
         }
         assert_eq!(schedule.turns, 1);
         schedule.push(id(9), &mut last);
         assert_eq!(schedule.front(), Some(id(9)));
+    }
+
+    #[test]
+    fn small_messages_beside_transfers_are_noticed_for_a_while() {
+        let mut schedule = busy(2);
+        schedule.pop(NOW);
+        assert!(!schedule.is_mixed(NOW), "a transfer that ends is none");
+        schedule.push(id(9), &mut None);
+        schedule.spend(PIECE);
+        assert!(!schedule.is_mixed(NOW), "nor is one that begins");
+        schedule.push(id(10), &mut None);
+        schedule.spend(100);
+        schedule.pop(NOW);
+        assert!(schedule.is_mixed(NOW));
+        assert!(schedule.is_mixed(NOW + MIXED / 2));
+        assert!(!schedule.is_mixed(NOW + MIXED));
+
+        let mut alone = Schedule::new(HEADER);
+        alone.push(id(1), &mut None);
+        alone.pop(NOW);
+        assert!(!alone.is_mixed(NOW), "nobody waited");
     }
 }

@@ -322,6 +322,12 @@ impl Single {
         None
     }
 
+    /// There are no others that small messages could go before.
+    #[must_use]
+    pub fn is_mixed(&self, _now: Instant) -> bool {
+        false
+    }
+
     /// Numbers for limits and metrics.
     #[must_use]
     pub fn stats(&self) -> Stats {

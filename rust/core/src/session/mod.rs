@@ -411,6 +411,15 @@ impl Session {
         self.life == Life::Over
     }
 
+    /// Small messages go before transfers on this connection: what waits below it delays them.
+    #[must_use]
+    pub fn is_mixed(&self, now: Instant) -> bool {
+        match &self.layer {
+            Layer::Clear(_) => false,
+            Layer::Sealed(sealed) => sealed.mux.is_mixed(now),
+        }
+    }
+
     /// The smallest round trip seen by pings.
     #[must_use]
     pub fn rtt(&self) -> Option<Duration> {

@@ -209,6 +209,12 @@ impl Foreign {
         None
     }
 
+    /// Small messages go before transfers on this connection: what waits below it delays them.
+    #[must_use]
+    pub fn is_mixed(&self, now: Instant) -> bool {
+        self.schedule.is_mixed(now)
+    }
+
     /// Numbers for limits and metrics. Frames are not counted: nobody tells where one ends.
     #[must_use]
     pub fn stats(&self) -> Stats {

@@ -97,7 +97,7 @@ impl Foreign {
         while self.is_talking() && self.framed.len() < room {
             let Some(id) = self.schedule.front() else { break };
             let Some(stream) = self.streams.get(id) else {
-                self.schedule.pop();
+                self.schedule.pop(now);
                 continue;
             };
             let sendable = if stream.state.can_send() { stream.unsent.len() } else { 0 };
@@ -111,7 +111,7 @@ impl Foreign {
                 }
             }
             self.frame_fin(id, now);
-            self.schedule.pop();
+            self.schedule.pop(now);
             if let Some(stream) = self.streams.get_mut(id) {
                 stream.is_scheduled = false;
             }

@@ -198,6 +198,12 @@ impl Mplex {
         None
     }
 
+    /// Small messages go before transfers on this connection: what waits below it delays them.
+    #[must_use]
+    pub fn is_mixed(&self, now: Instant) -> bool {
+        self.schedule.is_mixed(now)
+    }
+
     /// Numbers for limits and metrics.
     #[must_use]
     pub fn stats(&self) -> Stats {

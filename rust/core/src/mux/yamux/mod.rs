@@ -206,6 +206,12 @@ impl Yamux {
         self.keepalive.rtt()
     }
 
+    /// Small messages go before transfers on this connection: what waits below it delays them.
+    #[must_use]
+    pub fn is_mixed(&self, now: Instant) -> bool {
+        self.schedule.is_mixed(now)
+    }
+
     /// Numbers for limits and metrics.
     #[must_use]
     pub fn stats(&self) -> Stats {

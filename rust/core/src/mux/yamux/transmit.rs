@@ -105,7 +105,7 @@ impl Yamux {
         while page.fits(HEADER_LEN) {
             let Some(id) = self.schedule.front() else { break };
             let Some(stream) = self.streams.get_mut(id) else {
-                self.schedule.pop();
+                self.schedule.pop(now);
                 continue;
             };
             let sendable = if stream.state.can_send() { stream.sendable() } else { 0 };
@@ -125,7 +125,7 @@ impl Yamux {
             if !self.put_fin(page, id, now) {
                 break;
             }
-            self.schedule.pop();
+            self.schedule.pop(now);
             if let Some(stream) = self.streams.get_mut(id) {
                 stream.is_scheduled = false;
             }
