@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import weakref
 from typing import Any
 
 import pytest
@@ -543,3 +545,32 @@ async def test_streams_that_ended_leave_nothing_in_the_session(duo):
                 await asyncio.sleep(0.01)
                 stats = each.stats()
             assert (stats["buffered_in"], stats["buffered_out"]) == (0, 0)
+
+
+@pytest.mark.parametrize("with_identify", [True, False])
+async def test_nothing_refers_to_a_connection_that_is_over(duo, with_identify):
+    """Also when it ends while identify asks; and over bare TCP the garbage collector is not needed for it."""
+    async with duo(HostConfig(identify=with_identify)) as (alice, bob):
+        await asyncio.sleep(0)
+        gc.collect()
+        gc.disable()
+        try:
+            references = []
+            for _ in range(3):
+                connection = await alice.connect(bob.addresses[0])
+                while not bob.connections:
+                    await asyncio.sleep(0)
+                references += [weakref.ref(connection), weakref.ref(bob.connections[0])]
+                await connection.close()
+                del connection
+                while bob.connections:
+                    await asyncio.sleep(0)
+            turns = 0
+            while any(reference() is not None for reference in references) and turns < 1000:
+                await asyncio.sleep(0)
+                turns += 1
+            if "/ws" in str(bob.addresses[0]):
+                gc.collect()  # frames and TLS refer to each other there
+            assert [reference() for reference in references] == [None] * 6
+        finally:
+            gc.enable()

@@ -499,7 +499,8 @@ async def test_slow_readers_on_both_ends_keep_memory_bounded(ends):
         expected = hashlib.sha256(block * (size // len(block))).hexdigest()
         assert results[2:] == [expected, expected]
         assert most["buffered_in"] <= 16 * 1024 * 1024
-        assert most["buffered_out"] <= WINDOW
+        # What was copied, and one loan.
+        assert most["buffered_out"] <= WINDOW + (1 << 20)
 
 
 async def test_who_never_reads_holds_one_window(ends):

@@ -10,7 +10,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from plait._core import CLOSED, ESTABLISHED, Established, Session
 from plait.exceptions import ConnectionClosedError, UpgradeError
@@ -33,6 +33,10 @@ class State(Enum):
     # The session is over; its last bytes are on their way and the peer's are thrown away.
     DRAINING = auto()
     GONE = auto()
+
+
+def _over_already(driver: Driver, outcome: Any) -> NoReturn:
+    raise AssertionError("a driver that is gone tells nobody anything")
 
 
 class Driver(ABC):
@@ -198,5 +202,8 @@ class Driver(ABC):
         for handle in (self._timer, self._flush_handle):
             if handle is not None:
                 handle.cancel()
+        # They know this driver as well, and what refers to itself waits for the garbage collector.
+        self._timer = self._flush_handle = self._connection = None
+        self._establish = self._fail = _over_already
         if not self.closed.done():
             self.closed.set_result(None)

@@ -62,7 +62,8 @@ class Identify:
         self._bus = bus
         self._timeout = timeouts.identify
         self._description = _Description(network, agent)
-        self._exchanges: weakref.WeakKeyDictionary[Connection, _Exchange] = weakref.WeakKeyDictionary()
+        # Not weakly: what an exchange ended with may well refer to its connection.
+        self._exchanges: dict[Connection, _Exchange] = {}
         self._push_budgets: weakref.WeakKeyDictionary[Connection, TokenBucket]
         self._push_budgets = weakref.WeakKeyDictionary()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -82,12 +83,16 @@ class Identify:
         """Asks the peer of a new connection."""
         if self._is_closed:
             return
-        exchange = self._exchanges[connection] = _Exchange(self._edition)
+        exchange = _Exchange(self._edition)
         answered = partial(self._answered, weakref.ref(connection), exchange)
         try:
             connection.ask(PROTOCOL, limit=MAX_SIZE, timeout=self._timeout, answered=answered)
-        except (ConnectionClosedError, LimitError) as error:
+        except ConnectionClosedError:
+            return
+        except LimitError as error:
             exchange.end(error)
+        self._exchanges[connection] = exchange
+        connection.add_close_callback(self._forget)
 
     async def result(self, connection: Connection) -> IdentifyCompleted:
         """What the peer of a connection said when the connection was new.
@@ -96,13 +101,15 @@ class Identify:
             ProtocolNotSupportedError: the peer does not say.
             RemoteProtocolError: what it said is malformed or too long.
             TimeoutError: it did not say in time.
-            ConnectionClosedError, StreamResetError: it broke off.
+            ConnectionClosedError, StreamResetError: it broke off, or the connection is over.
             LocalProtocolError: nobody asked, because the host is closing.
 
         Cancelling it stops the wait only.
         """
         exchange = self._exchanges.get(connection)
         if exchange is None:
+            if connection.is_closed:
+                raise ConnectionClosedError("the connection is over, and what its peer said with it")
             raise LocalProtocolError("nobody asked this peer to identify itself")
         return await exchange.outcome()
 
@@ -174,6 +181,9 @@ class Identify:
             # Something changed when we did not know yet that this peer wants to be told.
             self._spawn(self._push(connection))
         exchange.end(error)
+
+    def _forget(self, connection: Connection) -> None:
+        self._exchanges.pop(connection, None)
 
     def _push_to_all(self) -> None:
         self._push_timer = None
