@@ -268,6 +268,11 @@ class Connection:
         return self._reason is not None
 
     @property
+    def is_closing(self) -> bool:
+        """We are closing it, or it is over: no more streams can be opened."""
+        return self._reason is not None or self._session.is_leaving
+
+    @property
     def reason(self) -> ConnectionClosedError | None:
         """Why it ended; `None` while it lives."""
         return self._reason

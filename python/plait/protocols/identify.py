@@ -11,7 +11,7 @@ import logging
 import weakref
 from collections.abc import Coroutine, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from plait.addresses import is_loopback, is_relayed, parse_many, split_peer
 from plait.events import IdentifyCompleted
@@ -171,7 +171,7 @@ class Identify:
             return
         if error is None:
             try:
-                exchange.completed = self._learn(connection, IdentifyMessage.decode(answer))
+                exchange.said = self._learn(connection, IdentifyMessage.decode(answer))
             except PlaitError as malformed:
                 error = malformed
         if error is not None:
@@ -220,7 +220,7 @@ class Identify:
 
     # What peers say
 
-    def _learn(self, connection: Connection, message: IdentifyMessage) -> IdentifyCompleted:
+    def _learn(self, connection: Connection, message: IdentifyMessage) -> _Said:
         peer = connection.remote_peer
         store = self._peerstore
         if message.protocols:
@@ -231,15 +231,11 @@ class Identify:
         certified = self._certified_addresses(peer, message)
         if not certified:
             store.add_addresses(peer, message.listen_addrs)
-        completed = IdentifyCompleted(
-            peer=peer,
-            agent=store.agent(peer),
-            protocols=store.protocols(peer),
-            addresses=_bare(certified or message.listen_addrs),
-            observed_address=_observed(message),
-        )
-        self._bus.emit(completed)
-        return completed
+        addresses = certified or message.listen_addrs
+        said = _Said(peer, store.agent(peer), store.protocols(peer), addresses, message.observed_addr)
+        if self._bus.wants(IdentifyCompleted):
+            self._bus.emit(said.completed)
+        return said
 
     def _certified_addresses(self, peer: PeerId, message: IdentifyMessage) -> tuple[bytes, ...]:
         """The addresses that the peer signed; none when it did not, or when the signature proves nothing."""
@@ -261,20 +257,41 @@ class Identify:
         return record.addresses
 
 
+class _Said(NamedTuple):
+    """What a peer said, with its addresses as they came: parsing them takes longer than all the rest, and
+    mostly nobody asks for them."""
+
+    peer: PeerId
+    agent: str | None
+    protocols: tuple[str, ...]
+    addresses: tuple[bytes, ...]
+    observed: bytes | None
+
+    @property
+    def completed(self) -> IdentifyCompleted:
+        return IdentifyCompleted(
+            peer=self.peer,
+            agent=self.agent,
+            protocols=self.protocols,
+            addresses=_bare(self.addresses),
+            observed_address=_observed(self.observed),
+        )
+
+
 class _Exchange:
     """What came of asking one peer.
 
     Attributes:
         edition: what we said of ourselves when we asked.
-        completed: what the peer said.
+        said: what the peer said.
         is_over: it has said it, or will not any more.
     """
 
-    __slots__ = ("_error", "_waiters", "completed", "edition", "is_over")
+    __slots__ = ("_error", "_waiters", "edition", "is_over", "said")
 
     def __init__(self, edition: int) -> None:
         self.edition = edition
-        self.completed: IdentifyCompleted | None = None
+        self.said: _Said | None = None
         self.is_over = False
         self._error: Exception | None = None
         self._waiters: list[asyncio.Future[None]] = []
@@ -298,10 +315,10 @@ class _Exchange:
                 await waiter
             finally:
                 self._waiters.remove(waiter)
-        if self.completed is None:
+        if self.said is None:
             assert self._error is not None
             raise self._error
-        return self.completed
+        return self.said.completed
 
 
 class _Description:
@@ -374,9 +391,9 @@ def _bare(addresses: Sequence[bytes]) -> tuple[Multiaddr, ...]:
     return tuple(dict.fromkeys(split_peer(each)[0] for each in parse_many(addresses)))
 
 
-def _observed(message: IdentifyMessage) -> Multiaddr | None:
+def _observed(address: bytes | None) -> Multiaddr | None:
     """Where the peer sees us. Over a relay that is the relay's address, and means nothing."""
-    found = _bare([message.observed_addr]) if message.observed_addr else ()
+    found = _bare([address]) if address else ()
     return found[0] if found and not is_relayed(found[0]) else None
 
 

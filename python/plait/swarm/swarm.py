@@ -193,7 +193,7 @@ class Swarm:
     def connection_to(self, peer: PeerId) -> Connection | None:
         """The connection that streams to a peer go over, if there is one."""
         # The oldest: both sides then keep to the same one after they dialed each other.
-        return next((each for each in self._connections.get(peer, ()) if not each.is_closed), None)
+        return next((each for each in self._connections.get(peer, ()) if not each.is_closing), None)
 
     # The life of a connection
 
