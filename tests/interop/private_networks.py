@@ -17,7 +17,7 @@ from private_js import private_js
 MEMBERS = ("go", "js", OURS)
 LEGEND = (
     "between go and js nothing gates; a js listener may wait for more of what another key made unreadable: "
-    "here 3 s, by default 10 s, as our dialer does, which may then say only that it took too long; "
+    "here 3 s, by default 10 s, as our dialer does; "
     "rust's command line takes no key; py-libp2p's has another cipher than everybody else's"
 )
 INSIDE, OUTSIDE = PrivateNetwork.generate(), PrivateNetwork.generate()

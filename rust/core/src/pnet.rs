@@ -137,6 +137,13 @@ impl Veil {
     pub const fn is_silent(&self) -> bool {
         matches!(self.inbound, Inbound::Nonce(_) | Inbound::Stream { is_empty: true, .. })
     }
+
+    /// The peer has a key, and nothing to say to us. A member answers our greeting at once; who has another key may
+    /// take it for the beginning of something longer, and wait for the rest.
+    #[must_use]
+    pub const fn is_nonce_all(&self) -> bool {
+        matches!(self.inbound, Inbound::Stream { is_empty: true, .. })
+    }
 }
 
 impl fmt::Debug for Veil {

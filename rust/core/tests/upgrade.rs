@@ -239,6 +239,24 @@ fn another_network_is_named_and_told_nothing() {
 }
 
 #[test]
+fn a_nonce_and_then_silence_is_another_network_and_less_is_a_timeout() {
+    for (sent, is_named) in [(24, true), (23, false), (0, false)] {
+        let mut pair = Pair::new(&[ECHO]).behind([5, 5].map(|byte| NetworkKey::new([byte; 32])));
+        let end = &mut pair.dialer;
+        end.session.transmit(&mut Vec::new(), 1000, pair.now, &mut end.events);
+        end.session.receive(&mut vec![9; sent], pair.now, &mut end.events);
+        assert!(closed(end).is_none());
+        let deadline = end.session.next_timeout().unwrap();
+        end.session.handle_timeout(deadline, &mut end.events);
+        match closed(end) {
+            Some(Reason::OtherNetwork) => assert!(is_named, "{sent}"),
+            Some(Reason::UpgradeTimeout(_)) => assert!(!is_named, "{sent}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
 fn a_stranger_to_the_network_gets_no_answer() {
     let mut pair = Pair::new(&[ECHO]);
     pair.listener = Pair::new(&[ECHO]).behind([5, 5].map(|byte| NetworkKey::new([byte; 32]))).listener;

@@ -479,6 +479,7 @@ impl Session {
     fn at_deadline(&self) -> Reason {
         match self.at_eof() {
             refused @ Reason::NothingInCommon { .. } => refused,
+            _ if self.veil.as_ref().is_some_and(|veil| veil.is_nonce_all()) => Reason::OtherNetwork,
             _ => Reason::UpgradeTimeout(self.stage()),
         }
     }
