@@ -117,7 +117,8 @@ class Limits:
     connection_buffer: int = 64 * MIB
     # The same of the host: four connections that do not read. Small machines have 1 GiB in all.
     host_buffer: int = 256 * MIB
-    # Written and not yet sent, of one stream: a few scheduling delays at 1 GB/s.
+    # Written and not yet sent, of one stream: a few scheduling delays at 1 GB/s. Pieces of `bytes` of 8 KiB
+    # or more are not copied, and up to 1 MiB of them may wait besides.
     send_buffer: int = 256 * KIB
 
     # What is kept about peers

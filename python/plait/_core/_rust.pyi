@@ -335,6 +335,9 @@ class FileWriter:
     def abort(self) -> None:
         """Removes the temporary file, after a write that is under way. Does nothing after `commit`."""
 
+def long_noise_records_by() -> str:
+    """Whose ChaCha20-Poly1305 long Noise records go through in this process: `"OpenSSL"` or `"ring"`."""
+
 def decode_public_key(protobuf: Buffer) -> tuple[int, bytes]:
     """Kind and data of a key message, checked. Raises `InvalidKeyError`."""
 

@@ -13,6 +13,7 @@ import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from plait._core import long_noise_records_by
 from plait.bench.results import Environment
 
 __all__ = ["commit_of", "cpu_of", "environment", "features_of"]
@@ -32,7 +33,8 @@ def environment(versions: Mapping[str, str] | None = None) -> Environment:
         python=_python(),
         plait=_version("plait") or UNKNOWN,
         commit=commit_of(SOURCE_TREE),
-        versions={**_installed(), **(versions or {})},
+        # It has no number of its own, and is a tenth of what Noise costs.
+        versions={**_installed(), "long Noise records": long_noise_records_by(), **(versions or {})},
         features=features_of(cpuinfo),
     )
 

@@ -245,7 +245,13 @@ mod tests {
     /// RFC 8439, section 2.8.2.
     #[test]
     fn the_vector_of_the_specification() {
-        let Some(cipher) = load() else { return };
+        let Some(cipher) = load() else {
+            #[allow(clippy::print_stderr)] // nothing else says that this tested nothing
+            {
+                eprintln!("*** NO OPENSSL 3 HERE: its cipher is not tested ***");
+            }
+            return;
+        };
         let key: [u8; 32] = std::array::from_fn(|index| 0x80 + index as u8);
         let nonce = [7, 0, 0, 0, 0x40, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47];
         let associated = [0x50, 0x51, 0x52, 0x53, 0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc5, 0xc6, 0xc7];

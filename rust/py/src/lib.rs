@@ -34,6 +34,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     identity::register(module)?;
     messages::register(module)?;
     files::register(module)?;
+    module.add_function(wrap_pyfunction!(security::long_noise_records_by, module)?)?;
     module.add_function(wrap_pyfunction!(config::parse_network_key, module)?)?;
     module.add_function(wrap_pyfunction!(config::format_network_key, module)?)?;
     module.add_function(wrap_pyfunction!(errors::every_error, module)?)

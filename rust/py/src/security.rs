@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use plait_core::noise::StaticKeys;
+use plait_core::noise::{self, StaticKeys};
 use plait_core::plaintext::Claim;
 use plait_core::secure;
 use plait_core::tls::{self, CertificateKey, Credentials};
@@ -75,4 +75,10 @@ impl Security {
 fn signature(sign: &Bound<'_, PyAny>, message: &[u8]) -> PyResult<Vec<u8>> {
     let made = sign.call1((PyBytes::new(sign.py(), message),))?;
     with_buffer(&made, <[u8]>::to_vec)
+}
+
+/// Whose cipher long Noise records go through here.
+#[pyfunction]
+pub(crate) fn long_noise_records_by() -> &'static str {
+    noise::long_messages_by()
 }

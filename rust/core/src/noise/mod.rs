@@ -21,7 +21,7 @@ mod xx;
 pub use cipher::{Aead, Ring};
 pub use early_muxer::EarlyMuxer;
 pub use handshake::{Completed, Handshake};
-pub use quickest::Quickest;
+pub use quickest::{Quickest, long_messages_by};
 pub use record::{MAX_PLAINTEXT, Opener, RecordReader, Sealer};
 pub use static_keys::StaticKeys;
 

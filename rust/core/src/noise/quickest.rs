@@ -42,6 +42,12 @@ impl Aead for Quickest {
     }
 }
 
+/// Whose AEAD long messages go through, by name.
+#[must_use]
+pub fn long_messages_by() -> &'static str {
+    if cipher_for(LONG).is_some() { "OpenSSL" } else { "ring" }
+}
+
 fn cipher_for(length: usize) -> Option<Cipher> {
     if length < LONG { None } else { plait_libcrypto::loaded() }
 }
