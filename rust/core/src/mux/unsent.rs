@@ -49,6 +49,8 @@ impl fmt::Debug for Lent {
 /// Idle streams are many, so that a queue without lent bytes has one word for them.
 #[derive(Debug, Default)]
 pub(super) struct Unsent {
+    /// Of both: asked for with every frame.
+    length: usize,
     copied: ByteQueue,
     lent: Option<Box<LentQueue>>,
 }
@@ -56,8 +58,6 @@ pub(super) struct Unsent {
 #[derive(Debug, Default)]
 struct LentQueue {
     pieces: VecDeque<Piece>,
-    /// Bytes that are left of them.
-    length: usize,
     /// Memory of the copies among them.
     memory: usize,
 }
@@ -74,11 +74,12 @@ enum Piece {
 
 impl Unsent {
     pub(super) const fn new() -> Self {
-        Self { copied: ByteQueue::new(), lent: None }
+        Self { length: 0, copied: ByteQueue::new(), lent: None }
     }
 
     /// Appends a copy of `data`.
     pub(super) fn push(&mut self, spares: &mut SpareBuffers, data: &[u8]) {
+        self.length += data.len();
         match &mut self.lent {
             None => spares.push(&mut self.copied, data),
             Some(lent) if !data.is_empty() => lent.push(data),
@@ -92,7 +93,7 @@ impl Unsent {
             return;
         }
         let lent = self.lent.get_or_insert_default();
-        lent.length += data.bytes().len();
+        self.length += data.bytes().len();
         lent.pieces.push_back(Piece::Lent(data));
     }
 
@@ -100,8 +101,9 @@ impl Unsent {
     pub(super) fn append_to(&mut self, out: &mut Vec<u8>, count: usize) {
         let copied = count.min(self.copied.len());
         self.copied.append_to(out, copied);
+        self.length -= copied;
         let mut missing = count - copied;
-        while missing > 0 {
+        while missing > 0 && self.lent.is_some() {
             let piece = self.first(missing);
             if piece.is_empty() {
                 return;
@@ -126,9 +128,10 @@ impl Unsent {
     pub(super) fn consume(&mut self, count: usize) {
         let copied = count.min(self.copied.len());
         self.copied.consume(copied);
+        self.length -= copied;
         if let Some(lent) = &mut self.lent {
-            lent.consume(count - copied);
-            if lent.length == 0 {
+            self.length -= lent.consume(count - copied);
+            if lent.pieces.is_empty() {
                 self.lent = None;
             }
         }
@@ -140,11 +143,11 @@ impl Unsent {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.copied.len() + self.lent.as_ref().map_or(0, |lent| lent.length)
+        self.length
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.copied.is_empty() && self.lent.is_none()
+        self.length == 0
     }
 
     /// How many bytes of memory of ours are held, used or not.
@@ -155,7 +158,6 @@ impl Unsent {
 
 impl LentQueue {
     fn push(&mut self, data: &[u8]) {
-        self.length += data.len();
         let memory = match self.pieces.back_mut() {
             Some(Piece::Copied { bytes, .. }) => {
                 let before = bytes.capacity();
@@ -172,21 +174,22 @@ impl LentQueue {
         self.memory += memory;
     }
 
-    fn consume(&mut self, count: usize) {
-        let mut left = count.min(self.length);
-        self.length -= left;
+    /// Forgets the first `count` bytes, or all if there are fewer; how many.
+    fn consume(&mut self, count: usize) -> usize {
+        let mut left = count;
         while left > 0
             && let Some(piece) = self.pieces.front_mut()
         {
             let length = piece.bytes().len();
             if left < length {
                 piece.advance(left);
-                return;
+                return count;
             }
             left -= length;
             self.memory -= piece.memory();
             self.pieces.pop_front();
         }
+        count - left
     }
 }
 
