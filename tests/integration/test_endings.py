@@ -574,3 +574,14 @@ async def test_nothing_refers_to_a_connection_that_is_over(duo, with_identify):
             assert [reference() for reference in references] == [None] * 6
         finally:
             gc.enable()
+
+
+async def test_a_connection_that_is_being_closed_is_not_used_for_anything_new(duo):
+    async with duo() as (alice, bob):
+        first = await alice.connect(bob.addresses[0])
+        closing = asyncio.create_task(first.close())
+        await asyncio.sleep(0)
+        second = await alice.connect(bob.addresses[0])
+        assert second is not first
+        assert await answers(alice, second)
+        await closing
