@@ -13,7 +13,7 @@ use arbitrary::Arbitrary;
 use libfuzzer_sys::fuzz_target;
 use plait_core::limits::Budget;
 use plait_core::mux::yamux::Yamux;
-use plait_core::mux::{Available, Lent, MuxConfig, MuxEvent, Role, StreamId};
+use plait_core::mux::{Available, LONGEST_LOAN, Lent, MuxConfig, MuxEvent, Role, StreamId};
 use plait_core::time::Instant;
 use plait_fuzz::check_frames;
 
@@ -305,7 +305,7 @@ impl World {
             let stats = end.mux.stats();
             assert!(stats.buffered_in <= MAX_BUFFERED_IN + SEGMENT);
             let held = stats.inbound_streams + stats.outbound_streams;
-            assert!(stats.buffered_out <= held * (SEND_BUFFER + MOST_WRITTEN));
+            assert!(stats.buffered_out <= held * (SEND_BUFFER + LONGEST_LOAN));
             assert!(stats.memory <= MAX_MEMORY, "{stats:?}");
         }
     }
