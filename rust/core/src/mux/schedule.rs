@@ -92,11 +92,12 @@ impl Schedule {
         }
     }
 
-    /// The stream at the front has nothing more to send.
-    pub(super) fn pop(&mut self, now: Instant) {
+    /// The stream at the front has nothing more to send now. `is_done` unless it only waits for credit: a
+    /// transfer to a slow reader is no small message.
+    pub(super) fn pop(&mut self, is_done: bool, now: Instant) {
         if self.fresh.pop_front().is_some() {
             self.fresh_left = self.piece;
-            if !self.waiting.is_empty() {
+            if is_done && !self.waiting.is_empty() {
                 self.overtaken = Some(now);
             }
         } else {
@@ -207,7 +208,7 @@ mod tests {
     fn turns_are_shorter_the_more_streams_there_are() {
         for (count, frames) in [(FEW, LONG_TURN), (FEW + 1, LONG_TURN / 2), (MANY + 1, 1)] {
             let mut schedule = busy(count as u64 + 1);
-            schedule.pop(NOW);
+            schedule.pop(true, NOW);
             let first = schedule.front();
             for _ in 0..frames {
                 assert_eq!(schedule.front(), first, "{count}");
@@ -225,7 +226,7 @@ mod tests {
         schedule.push(id(9), &mut last);
         assert_eq!((schedule.front(), schedule.turn_left()), (Some(id(9)), PIECE));
         schedule.spend(100);
-        schedule.pop(NOW);
+        schedule.pop(true, NOW);
         assert_eq!(schedule.front(), Some(id(1)));
         for _ in 1..LONG_TURN {
             schedule.spend(PIECE);
@@ -239,7 +240,7 @@ mod tests {
         let mut schedule = busy(3);
         let mut last = None;
         schedule.push(id(9), &mut last);
-        schedule.pop(NOW);
+        schedule.pop(true, NOW);
         for turns in 0..3 {
             // It comes back at once, and has to stand with the others.
             schedule.push(id(9), &mut last);
@@ -257,7 +258,7 @@ mod tests {
     fn the_next_stream_has_a_whole_turn_when_one_leaves() {
         let mut schedule = busy(3);
         schedule.spend(10_000);
-        schedule.pop(NOW);
+        schedule.pop(true, NOW);
         assert_eq!(schedule.front(), Some(id(2)));
         for _ in 0..LONG_TURN {
             assert_eq!((schedule.front(), schedule.turn_left()), (Some(id(2)), PIECE));
@@ -279,7 +280,7 @@ mod tests {
         schedule.turns = u32::MAX;
         let mut last = None;
         schedule.push(id(9), &mut last);
-        schedule.pop(NOW);
+        schedule.pop(true, NOW);
         for _ in 0..2 * LONG_TURN {
             schedule.spend(PIECE);
         }
@@ -291,21 +292,25 @@ mod tests {
     #[test]
     fn small_messages_beside_transfers_are_noticed_for_a_while() {
         let mut schedule = busy(2);
-        schedule.pop(NOW);
+        schedule.pop(true, NOW);
         assert!(!schedule.is_mixed(NOW), "a transfer that ends is none");
         schedule.push(id(9), &mut None);
         schedule.spend(PIECE);
         assert!(!schedule.is_mixed(NOW), "nor is one that begins");
+        schedule.push(id(8), &mut None);
+        schedule.spend(100);
+        schedule.pop(false, NOW);
+        assert!(!schedule.is_mixed(NOW), "nor one that waits for credit");
         schedule.push(id(10), &mut None);
         schedule.spend(100);
-        schedule.pop(NOW);
+        schedule.pop(true, NOW);
         assert!(schedule.is_mixed(NOW));
         assert!(schedule.is_mixed(NOW + MIXED / 2));
         assert!(!schedule.is_mixed(NOW + MIXED));
 
         let mut alone = Schedule::new(HEADER);
         alone.push(id(1), &mut None);
-        alone.pop(NOW);
+        alone.pop(true, NOW);
         assert!(!alone.is_mixed(NOW), "nobody waited");
     }
 }

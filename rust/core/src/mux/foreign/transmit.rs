@@ -97,7 +97,7 @@ impl Foreign {
         while self.is_talking() && self.framed.len() < room {
             let Some(id) = self.schedule.front() else { break };
             let Some(stream) = self.streams.get(id) else {
-                self.schedule.pop(now);
+                self.schedule.pop(false, now);
                 continue;
             };
             let sendable = if stream.state.can_send() { stream.unsent.len() } else { 0 };
@@ -111,10 +111,12 @@ impl Foreign {
                 }
             }
             self.frame_fin(id, now);
-            self.schedule.pop(now);
+            let mut is_done = true;
             if let Some(stream) = self.streams.get_mut(id) {
                 stream.is_scheduled = false;
+                is_done = !stream.is_starved;
             }
+            self.schedule.pop(is_done, now);
             self.after_closing(id);
         }
     }

@@ -77,7 +77,7 @@ impl Mplex {
         while page.fits(MAX_HEADER) {
             let Some(id) = self.schedule.front() else { break };
             let Some(stream) = self.streams.get_mut(id) else {
-                self.schedule.pop(now);
+                self.schedule.pop(false, now);
                 continue;
             };
             let sendable = if stream.state.can_send() { stream.unsent.len() } else { 0 };
@@ -97,7 +97,7 @@ impl Mplex {
             if !self.put_close(page, id, now) {
                 break;
             }
-            self.schedule.pop(now);
+            self.schedule.pop(true, now);
             if let Some(stream) = self.streams.get_mut(id) {
                 stream.is_scheduled = false;
             }

@@ -105,7 +105,7 @@ impl Yamux {
         while page.fits(HEADER_LEN) {
             let Some(id) = self.schedule.front() else { break };
             let Some(stream) = self.streams.get_mut(id) else {
-                self.schedule.pop(now);
+                self.schedule.pop(false, now);
                 continue;
             };
             let sendable = if stream.state.can_send() { stream.sendable() } else { 0 };
@@ -125,10 +125,12 @@ impl Yamux {
             if !self.put_fin(page, id, now) {
                 break;
             }
-            self.schedule.pop(now);
+            let mut is_done = true;
             if let Some(stream) = self.streams.get_mut(id) {
                 stream.is_scheduled = false;
+                is_done = stream.unsent.is_empty();
             }
+            self.schedule.pop(is_done, now);
             self.after_closing(id);
         }
     }
