@@ -271,5 +271,14 @@ mod tests {
         forged[3] ^= 1;
         assert!(!cipher.open(&key, &nonce, &associated, &mut forged, &tag));
         assert!(forged.iter().all(|&byte| byte == 0), "nobody sees what was forged");
+
+        // Python's `ssl` would take an error that we leave behind for one of its own.
+        type Peek = unsafe extern "C" fn() -> std::ffi::c_ulong;
+        // SAFETY: it is loaded, and the type is that of <openssl/err.h>, version 3.
+        let left = unsafe {
+            let library = Library::open(Some(NAME), RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD).unwrap();
+            (*library.get::<Peek>(b"ERR_peek_error\0").unwrap())()
+        };
+        assert_eq!(left, 0);
     }
 }

@@ -202,7 +202,7 @@ impl Single {
         if self.is_write_closed || self.is_leaving {
             return Err(StreamError::Closed);
         }
-        let count = data.len().min(self.send_buffer().saturating_sub(self.unsent.len()));
+        let count = data.len().min(self.account.send_buffer().saturating_sub(self.unsent.len()));
         self.is_write_blocked |= count < data.len();
         if count > 0 {
             self.unsent.push(&mut self.spares, &data[..count]);
@@ -222,15 +222,10 @@ impl Single {
         if self.is_write_closed || self.is_leaving {
             return Err(StreamError::Closed);
         }
-        let count = data.bytes().len();
-        let waiting = self.unsent.len();
-        if !self.account.takes_loan(count, waiting, waiting) {
-            self.is_write_blocked |= count > 0;
-            return Ok(0);
-        }
-        self.is_write_blocked |= data.has_more();
-        self.unsent.lend(data);
-        Ok(count)
+        let queued = self.unsent.len();
+        let loan = self.unsent.lend(data, &self.account, queued);
+        self.is_write_blocked |= loan.is_cut;
+        Ok(loan.taken)
     }
 
     /// No more will be written. The peer does not hear of it while the connection lives.
@@ -289,7 +284,10 @@ impl Single {
         if self.phase == Phase::Released && self.unsent.is_empty() {
             self.phase = Phase::Gone;
         }
-        if self.is_write_blocked && self.phase == Phase::Open && self.unsent.len() <= self.send_buffer() / 2 {
+        if self.is_write_blocked
+            && self.phase == Phase::Open
+            && self.unsent.len() <= self.account.send_buffer() / 2
+        {
             self.is_write_blocked = false;
             events.push(MuxEvent::Writable(STREAM));
         }
@@ -356,10 +354,6 @@ impl Single {
         if self.phase == Phase::Open && std::mem::take(&mut self.owes_readable) {
             events.push(MuxEvent::Readable(STREAM));
         }
-    }
-
-    fn send_buffer(&self) -> usize {
-        self.account.send_buffer()
     }
 
     /// Something moves; when it has stopped for as long as a multiplexer waits between two pings,

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
+use super::account::Account;
 use crate::buffer::{ByteQueue, SpareBuffers};
 
 /// Bytes of the application that nobody changes any more, so that they need not be copied to be kept.
@@ -26,7 +27,7 @@ impl Lent {
     }
 
     /// The owner has more bytes, for another loan.
-    pub(super) fn has_more(&self) -> bool {
+    fn has_more(&self) -> bool {
         self.end < (*self.owner).as_ref().len()
     }
 
@@ -53,6 +54,14 @@ pub(super) struct Unsent {
     length: usize,
     copied: ByteQueue,
     lent: Option<Box<LentQueue>>,
+}
+
+/// What became of bytes that were offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Loan {
+    pub(super) taken: usize,
+    /// Their owner has more, and waits to be asked for it.
+    pub(super) is_cut: bool,
 }
 
 #[derive(Debug, Default)]
@@ -87,14 +96,19 @@ impl Unsent {
         }
     }
 
-    /// Appends what is lent.
-    pub(super) fn lend(&mut self, data: Lent) {
-        if data.bytes().is_empty() {
-            return;
+    /// Appends all of what is lent, or nothing where there is enough: so the account says, when all streams
+    /// together have `queued` bytes.
+    pub(super) fn lend(&mut self, data: Lent, account: &Account, queued: usize) -> Loan {
+        let count = data.bytes().len();
+        if !account.takes_loan(count, self.length, queued) {
+            return Loan { taken: 0, is_cut: count > 0 };
         }
-        let lent = self.lent.get_or_insert_default();
-        self.length += data.bytes().len();
-        lent.pieces.push_back(Piece::Lent(data));
+        let is_cut = data.has_more();
+        if count > 0 {
+            self.length += count;
+            self.lent.get_or_insert_default().pieces.push_back(Piece::Lent(data));
+        }
+        Loan { taken: count, is_cut }
     }
 
     /// Moves the first `count` bytes, or all if there are fewer, to the end of `out`.
@@ -222,6 +236,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::limits::Budget;
+    use crate::mux::MuxConfig;
+
+    fn account() -> Account {
+        Account::new(&MuxConfig::default(), Budget::unlimited())
+    }
 
     #[derive(Clone, Debug)]
     enum Step {
@@ -252,7 +272,7 @@ mod tests {
     #[test]
     fn only_copies_are_memory_of_ours() {
         let (mut unsent, mut spares) = (Unsent::new(), SpareBuffers::new());
-        unsent.lend(Lent::new(vec![1; 5000], 0));
+        unsent.lend(Lent::new(vec![1; 5000], 0), &account(), 0);
         assert_eq!((unsent.len(), unsent.capacity()), (5000, 0));
         unsent.push(&mut spares, b"behind it");
         assert!((9..5000).contains(&unsent.capacity()));
@@ -262,6 +282,7 @@ mod tests {
         #[test]
         fn bytes_come_out_in_the_order_they_went_in(steps in prop::collection::vec(step(), 0..60)) {
             let (mut unsent, mut spares) = (Unsent::new(), SpareBuffers::new());
+            let account = account();
             let mut model = VecDeque::new();
             for step in steps {
                 match step {
@@ -271,7 +292,7 @@ mod tests {
                     }
                     Step::Lend(bytes, start) => {
                         model.extend(bytes.get(start..).unwrap_or_default());
-                        unsent.lend(Lent::new(bytes, start));
+                        unsent.lend(Lent::new(bytes, start), &account, 0);
                     }
                     Step::Take(count) => {
                         let mut out = b"before".to_vec();

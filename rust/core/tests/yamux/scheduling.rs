@@ -1,5 +1,7 @@
 //! Who is sent next, and in what pieces.
 
+use std::time::Duration;
+
 use plait_core::mux::StreamId;
 
 use crate::script::*;
@@ -33,6 +35,35 @@ fn several_streams_take_turns_in_frames_of_at_most_16_kib() {
         [1, 3, 5, 1, 1, 1, 1, 3, 3, 3],
         "a short turn, then long ones; two frames fill a record"
     );
+}
+
+#[test]
+fn small_messages_beside_transfers_are_told_and_the_trickle_to_a_slow_reader_is_not() {
+    let mut end = End::client();
+    let streams = streams(&mut end, 4);
+    let (slow, wire) = streams[0];
+    // All the credit that the peer of the slow one gives at first.
+    end.write(slow, &vec![0; WINDOW as usize]);
+    end.flush();
+    end.write(slow, &[0; 50_000]);
+    for &(id, _) in &streams[1..3] {
+        end.write(id, &vec![0; 200_000]);
+    }
+    for _ in 0..3 {
+        end.transmit(32 << 10);
+    }
+    end.receive(&update(wire, 0, 1000));
+    let frames = end.transmit(32 << 10);
+    assert_eq!((frames[0].stream, frames[0].length), (wire, 1000), "it goes first all the same");
+    assert!(!end.yamux.is_mixed(end.now));
+
+    let (question, number) = streams[3];
+    end.write(question, b"a question");
+    let frames = end.transmit(32 << 10);
+    assert_eq!((frames[0].stream, frames[0].length), (number, 10));
+    assert!(end.yamux.is_mixed(end.now));
+    end.wait(Duration::from_secs(1));
+    assert!(!end.yamux.is_mixed(end.now));
 }
 
 #[test]

@@ -111,12 +111,10 @@ impl Foreign {
                 }
             }
             self.frame_fin(id, now);
-            let mut is_done = true;
             if let Some(stream) = self.streams.get_mut(id) {
                 stream.is_scheduled = false;
-                is_done = !stream.is_starved;
+                self.schedule.pop(!stream.is_starved, now);
             }
-            self.schedule.pop(is_done, now);
             self.after_closing(id);
         }
     }
@@ -174,7 +172,7 @@ impl Foreign {
     }
 
     fn tell_writable(&mut self, id: StreamId, events: &mut Vec<MuxEvent>) {
-        let most = self.send_buffer();
+        let most = self.account.send_buffer();
         let Some(stream) = self.streams.get_mut(id) else { return };
         if stream.is_write_blocked && stream.unsent.len() <= most / 2 {
             stream.is_write_blocked = false;

@@ -70,7 +70,7 @@ impl Mplex {
     /// [`StreamError::Reset`] when the stream was reset, [`StreamError::Closed`] after
     /// [`Mplex::close_write`] or when the connection is about to end.
     pub fn write(&mut self, id: StreamId, data: &[u8]) -> Result<usize, StreamError> {
-        let most = self.send_buffer();
+        let most = self.account.send_buffer();
         let stream = self.streams.get_mut(id).ok_or(StreamError::Unknown)?;
         stream.check_writable()?;
         if self.phase != Phase::Running {
@@ -101,17 +101,12 @@ impl Mplex {
         if self.phase != Phase::Running {
             return Err(StreamError::Closed);
         }
-        let count = data.bytes().len();
-        if !self.account.takes_loan(count, stream.unsent.len(), self.stats.buffered_out) {
-            stream.is_write_blocked |= count > 0;
-            return Ok(0);
-        }
-        stream.is_write_blocked |= data.has_more();
-        stream.unsent.lend(data);
-        self.stats.buffered_out += count;
+        let loan = stream.unsent.lend(data, &self.account, self.stats.buffered_out);
+        stream.is_write_blocked |= loan.is_cut;
+        self.stats.buffered_out += loan.taken;
         self.schedule(id);
         self.settle();
-        Ok(count)
+        Ok(loan.taken)
     }
 
     /// No more will be written: Close follows what was.
@@ -164,11 +159,6 @@ impl Mplex {
         if self.phase == Phase::Running {
             self.phase = if self.has_frames() { Phase::Leaving } else { Phase::Left };
         }
-    }
-
-    /// How much one stream takes from the application now, in bytes.
-    pub(super) fn send_buffer(&self) -> usize {
-        self.account.send_buffer()
     }
 
     /// Gives the stream a turn if it has something to send.

@@ -141,7 +141,7 @@ impl Mplex {
     }
 
     fn tell_writable(&mut self, id: StreamId, events: &mut Vec<MuxEvent>) {
-        let most = self.send_buffer();
+        let most = self.account.send_buffer();
         let Some(stream) = self.streams.get_mut(id) else { return };
         if stream.is_write_blocked && stream.unsent.len() <= most / 2 {
             stream.is_write_blocked = false;

@@ -125,12 +125,10 @@ impl Yamux {
             if !self.put_fin(page, id, now) {
                 break;
             }
-            let mut is_done = true;
             if let Some(stream) = self.streams.get_mut(id) {
                 stream.is_scheduled = false;
-                is_done = stream.unsent.is_empty();
+                self.schedule.pop(stream.unsent.is_empty(), now);
             }
-            self.schedule.pop(is_done, now);
             self.after_closing(id);
         }
     }
@@ -211,7 +209,7 @@ impl Yamux {
     }
 
     fn tell_writable(&mut self, id: StreamId, events: &mut Vec<MuxEvent>) {
-        let most = self.send_buffer();
+        let most = self.account.send_buffer();
         let Some(stream) = self.streams.get_mut(id) else { return };
         if stream.is_write_blocked && stream.unsent.len() <= most / 2 {
             stream.is_write_blocked = false;
