@@ -140,3 +140,14 @@ async def test_a_driver_that_was_dropped_before_it_had_a_transport_takes_none():
     driver.connection_made(transport)
     assert transport.log == ["abort"]
     driver.connection_lost(None)
+
+
+async def test_a_deadline_that_has_passed_is_kept_soon_and_once():
+    driver, session, _, _ = connected()
+    session.deadline = driver.now() - 1
+    driver.resume_writing()
+    driver.resume_writing()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert session.timeouts == 1
+    driver.connection_lost(None)

@@ -31,6 +31,7 @@ class BytesDriver(Driver, asyncio.BufferedProtocol):
         "_buffer",
         "_drain_timer",
         "_eof_sent",
+        "_fires_at",
         "_reading_paused",
         "_transport",
         "_writing_paused",
@@ -46,6 +47,7 @@ class BytesDriver(Driver, asyncio.BufferedProtocol):
         self._buffer = _shared_buffer(self.loop)
         self._transport: asyncio.Transport | None = None
         self._drain_timer: asyncio.TimerHandle | None = None
+        self._fires_at = 0.0
         self._writing_paused = False
         self._reading_paused = False
         self._eof_sent = False
@@ -107,7 +109,9 @@ class BytesDriver(Driver, asyncio.BufferedProtocol):
             return
         deadline = self.session.next_timeout()
         # A timer that is too early finds the later deadline when it fires: cheaper than moving it each time.
-        if deadline is not None and (self._timer is None or deadline < self._timer.when()):
+        if deadline is not None and (self._timer is None or deadline < self._fires_at):
+            # Kept here: what uvloop gives for a time that has passed does not know it.
+            self._fires_at = deadline
             self._arm(deadline)
 
     def _on_timer(self) -> None:
