@@ -11,10 +11,13 @@ import asyncio
 import gc
 import inspect
 from collections.abc import Callable, Coroutine
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from plait.host.router import Router
 
 try:
     import uvloop
@@ -41,6 +44,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.fixturenames.append("loop_kind")
     one = metafunc.definition.get_closest_marker("one_loop") is not None
     metafunc.parametrize("loop_kind", ["asyncio"] if one else list(LOOPS))
+    if metafunc.definition.get_closest_marker("in_handlers_too") is not None:
+        metafunc.fixturenames.append("task_kind")
+        metafunc.parametrize("task_kind", ["task", "handler"])
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -54,7 +60,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     marker = pyfuncitem.get_closest_marker("limit")
     limit = DEFAULT_LIMIT if marker is None else float(marker.args[0])
     factory = LOOPS[str(pyfuncitem.callspec.params["loop_kind"])]
-    run_on_loop(factory, test(**arguments), limit)
+    code = test(**arguments)
+    is_handler = pyfuncitem.callspec.params.get("task_kind") == "handler"
+    run_on_loop(factory, in_a_handler(code) if is_handler else code, limit)
     return True
 
 
@@ -69,6 +77,32 @@ def run_on_loop(
         gc.collect(0)
     for context in unseen:
         raise AssertionError(f"only the event loop saw: {context['message']}") from context.get("exception")
+
+
+async def in_a_handler(test: Coroutine[Any, Any, None]) -> None:
+    """Runs it in the task of a handler, where streams wait in another way."""
+    failures: list[BaseException] = []
+
+    async def handler(stream: Any) -> None:
+        try:
+            await test
+        except BaseException as error:
+            failures.append(error)
+
+    def close() -> bool:
+        over.set()
+        return True
+
+    router, over = Router(1), asyncio.Event()
+    stream = SimpleNamespace(protocol="/test/1", close_nowait=close)
+    router.add(stream.protocol, handler)
+    router.start(cast(Any, stream))
+    try:
+        await over.wait()
+    finally:
+        await router.close()
+    for failure in failures:
+        raise failure
 
 
 async def watched(test: Coroutine[Any, Any, None], limit: float) -> None:

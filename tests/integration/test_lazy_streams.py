@@ -10,6 +10,8 @@ import plait
 from plait.exceptions import ProtocolNotSupportedError
 from plait.testing import no_leaks
 
+pytestmark = pytest.mark.in_handlers_too
+
 ECHO = "/echo/1"
 
 

@@ -21,6 +21,8 @@ from plait.exceptions import (
 from plait.host import HostConfig
 
 PROTOCOL = "/api/1"
+pytestmark = pytest.mark.in_handlers_too
+
 QUIET = HostConfig(identify=False)
 WINDOW = 256 * 1024
 # Bytes that are queued besides, when they need not be copied.
@@ -79,6 +81,18 @@ async def test_read_gives_what_there_is_and_waits_only_when_there_is_nothing(end
         await far.write(b"d")
         assert await waiting == b"d"
         assert await near.read(0) == b""
+
+
+@pytest.mark.parametrize("duo", ["tcp"], indirect=True)
+async def test_who_waits_for_much_gets_it_without_a_copy_in_between(ends):
+    async with ends() as (near, far):
+        sending = asyncio.create_task(far.write(bytes(LARGE)))
+        received = 0
+        while received < LARGE:
+            received += len(await near.read(LARGE))
+        await sending
+        # The queue of a stream would have taken that much, and keeps its memory for a while.
+        assert near.connection.stats()["memory"] < 64 * 1024
 
 
 async def test_read_without_a_number_gives_everything_up_to_the_end(ends):

@@ -4,9 +4,9 @@ Times are seconds as floats, on the clock that the caller uses for all calls to 
 (`loop.time()`). Every function that takes bytes takes any object with the buffer protocol.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from os import PathLike
-from typing import Any, TypeAlias, final
+from typing import Any, NoReturn, TypeAlias, final
 
 from typing_extensions import Buffer
 
@@ -162,6 +162,37 @@ class SessionConfig:
     ) -> SessionConfig: ...
     def replace(self, security: Sequence[Security], muxers: Sequence[Muxer]) -> SessionConfig:
         """The same bounds with other protocols."""
+
+@final
+class Waiter:
+    """One wait of a task that needs no future, to be awaited once. It has the verbs of a coroutine."""
+
+    def __new__(cls, sleeper: object) -> Waiter:
+        """For a task that waits from now on: an object with `wake()`."""
+
+    @staticmethod
+    def read(stream: object, limit: int, *, iterates: bool) -> Coroutine[Any, Any, bytes]:
+        """A read of `limit` bytes at most, whose end is the end of an iteration if it `iterates`.
+
+        `stream.arrived(waiter, limit)` is asked for bytes. What else it gives is what the task waits for, and
+        then it is asked again. `stream.no_longer_awaited(waiter)` hears of a wait that is given up.
+        """
+
+    def begin(self, sleeper: object) -> None:
+        """`sleeper` waits from now on."""
+
+    def wake(self) -> None:
+        """Calls `sleeper.wake()`, once."""
+
+    def cancel(self) -> bool:
+        """The task goes on by itself, so nobody has to wake it. Says whether nobody had."""
+
+    def __await__(self) -> Waiter: ...
+    def __iter__(self) -> Waiter: ...
+    def __next__(self) -> Any: ...
+    def send(self, value: object) -> Any: ...
+    def throw(self, kind: object, value: object = None, traceback: object = None) -> NoReturn: ...
+    def close(self) -> None: ...
 
 @final
 class Session:

@@ -44,6 +44,8 @@ class Connection:
     A connection is made by an upgrade, never by its constructor alone.
 
     Attributes:
+        driver: the wire.
+        session: the protocols.
         remote_peer: who is at the other end; proven by the handshake.
         local_peer: who we are.
         direction: who dialed.
@@ -62,14 +64,13 @@ class Connection:
         "_agreement",
         "_close_callbacks",
         "_credit",
-        "_driver",
         "_local_address",
         "_locate",
         "_reason",
         "_remote_address",
-        "_session",
         "_streams",
         "direction",
+        "driver",
         "early_muxer",
         "local_peer",
         "muxer",
@@ -80,6 +81,7 @@ class Connection:
         "remote_protocols",
         "round_trips",
         "security",
+        "session",
     )
 
     def __init__(
@@ -94,8 +96,8 @@ class Connection:
         dialed: Multiaddr | None,
         on_stream: Callable[[Stream], None],
     ) -> None:
-        self._driver = driver
-        self._session: Session = driver.session
+        self.driver = driver
+        self.session: Session = driver.session
         self._streams: dict[int, Stream | Exchange] = {}
         self._reason: ConnectionClosedError | None = None
         self._credit: list[asyncio.Future[None]] = []
@@ -146,7 +148,7 @@ class Connection:
         loop = asyncio.get_running_loop()
         while True:
             self._check_open()
-            stream_id = self._session.open_stream(names, loop.time())
+            stream_id = self.session.open_stream(names, loop.time())
             if stream_id is not None:
                 break
             credit = loop.create_future()
@@ -155,9 +157,9 @@ class Connection:
                 await credit
             finally:
                 self._credit.remove(credit)
-        stream = Stream(self, self._session, self._driver, stream_id, names[0], "outbound")
+        stream = Stream(self, stream_id, names[0], "outbound")
         self._streams[stream_id] = stream
-        self._driver.flush_soon()
+        self.driver.flush_soon()
         if not lazy or len(names) > 1:
             try:
                 await stream.confirmed()
@@ -198,15 +200,15 @@ class Connection:
             LimitError: too many streams wait for the peer already.
         """
         self._check_open()
-        stream_id = self._session.open_stream([protocol], self._driver.now())
+        stream_id = self.session.open_stream([protocol], self.driver.now())
         if stream_id is None:
             raise LimitError(
                 "the peer has not acknowledged the streams before", limit="unacknowledged_streams"
             )
         self._streams[stream_id] = Exchange(
-            self, self._driver, stream_id, limit=limit, timeout=timeout, answered=answered
+            self, self.driver, stream_id, limit=limit, timeout=timeout, answered=answered
         )
-        self._driver.flush_soon()
+        self.driver.flush_soon()
 
     async def close(self, error_code: int = 0) -> None:
         """Says go-away, after everything that the streams have queued, and waits for the peer's end.
@@ -214,16 +216,16 @@ class Connection:
         It takes the configured time at most; then the connection is dropped. Streams that are open end
         with `StreamResetError`. Closing twice is fine. Cancelling it leaves the closing under way.
         """
-        self._driver.close(error_code)
+        self.driver.close(error_code)
         await self.wait_closed()
 
     def abort(self, cause: BaseException | None = None) -> None:
         """Drops the connection at once; what was not sent is lost."""
-        self._driver.abort(cause)
+        self.driver.abort(cause)
 
     async def wait_closed(self) -> None:
         """Waits until nothing of the connection is left. Cancelling it does nothing."""
-        await asyncio.shield(self._driver.closed)
+        await asyncio.shield(self.driver.closed)
 
     def add_close_callback(self, callback: Callable[[Connection], None]) -> None:
         """Calls `callback(self)` once when the connection is over; at once if it is."""
@@ -234,7 +236,7 @@ class Connection:
 
     def set_protocols(self, protocols: ProtocolSet) -> None:
         """What the peer may open streams for from now on."""
-        self._session.set_protocols(protocols)
+        self.session.set_protocols(protocols)
 
     # ---- getters
 
@@ -242,14 +244,14 @@ class Connection:
     def remote_address(self) -> Multiaddr:
         """The peer's address, without `/p2p`."""
         if self._remote_address is None:
-            self._remote_address = self._locate(self._driver.get_extra_info, "remote")
+            self._remote_address = self._locate(self.driver.get_extra_info, "remote")
         return self._remote_address
 
     @property
     def local_address(self) -> Multiaddr:
         """Our address, without `/p2p`."""
         if self._local_address is None:
-            self._local_address = self._locate(self._driver.get_extra_info, "local")
+            self._local_address = self._locate(self.driver.get_extra_info, "local")
         return self._local_address
 
     @property
@@ -270,7 +272,7 @@ class Connection:
     @property
     def is_closing(self) -> bool:
         """We are closing it, or it is over: no more streams can be opened."""
-        return self._reason is not None or self._session.is_leaving
+        return self._reason is not None or self.session.is_leaving
 
     @property
     def reason(self) -> ConnectionClosedError | None:
@@ -280,16 +282,11 @@ class Connection:
     @property
     def rtt(self) -> float | None:
         """The smallest round trip of the muxer's pings so far, in seconds."""
-        return self._session.rtt
-
-    @property
-    def driver(self) -> Driver:
-        """The wire."""
-        return self._driver
+        return self.session.rtt
 
     def stats(self) -> dict[str, int]:
         """The session's counters: streams, bytes buffered in both directions, frames, resets."""
-        return self._session.stats()
+        return self.session.stats()
 
     def __repr__(self) -> str:
         state = "closed" if self.is_closed else "open"
@@ -310,7 +307,7 @@ class Connection:
                     stream.handle_writable()
             elif kind == STREAM_OPENED:
                 # Many streams have one protocol, and one copy of its name.
-                stream = Stream(self, self._session, self._driver, event[1], intern(event[2]), "inbound")
+                stream = Stream(self, event[1], intern(event[2]), "inbound")
                 streams[event[1]] = stream
                 self.on_stream(stream)
             elif kind == STREAM_READY:

@@ -152,7 +152,8 @@ class SocketDriver(Driver):
                 self._watch(flags)
         if events:
             self._dispatch(events)
-            # Who was woken by them writes in the next turn, and this comes right behind in the same turn.
+        if events or flags & WIRE_MORE:
+            # Who was woken by them reads and writes in the next turn, and this comes right behind it.
             self.flush_soon()
         if error is not None:
             self._end(error)
@@ -163,8 +164,6 @@ class SocketDriver(Driver):
     def _watch(self, flags: int) -> None:
         if flags & WIRE_BLOCKED:
             self._write(True)
-        if flags & WIRE_MORE:
-            self.flush_soon()
         if flags & WIRE_OVERLOADED:
             # A peer that makes us answer and does not read the answers is not read either.
             self._read(False)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from enum import Enum, auto
 from typing import IO, TYPE_CHECKING, Any
 
-from plait._core import FileBlock
+from plait._core import FileBlock, Waiter
 from plait.connection.busy_poll import SMALL
 from plait.connection.reasons import describe_stream_code
+from plait.connection.waiting import Wait, begin_wait, fall_asleep, running, wake
 from plait.exceptions import (
     ConcurrencyError,
     ConnectionClosedError,
@@ -24,12 +26,11 @@ from plait.exceptions import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Coroutine
     from types import TracebackType
 
-    from plait._core import Session
     from plait.connection.asyncio_pair import StreamPair
     from plait.connection.connection import Connection
-    from plait.connection.driver import Driver
     from plait.identity import PeerId
     from plait.types import Direction
 
@@ -39,6 +40,19 @@ __all__ = ["Stream", "reset_by_peer"]
 CHUNK = 512 * 1024
 # Most bytes of a varint in front of a message: nine carry 63 bits.
 VARINT_BYTES = 9
+
+
+class Half(Enum):
+    """Our half of a stream; one way, top to bottom."""
+
+    OPEN = auto()
+    # It ends after what is queued.
+    ENDED = auto()
+    # The application is done with the stream, the peer's half included.
+    RELEASED = auto()
+
+
+OPEN, ENDED, RELEASED = Half
 
 
 class Stream:
@@ -58,15 +72,11 @@ class Stream:
     """
 
     __slots__ = (
-        "_confirmation",
-        "_driver",
         "_end",
-        "_finishing",
+        "_half",
         "_lookahead",
         "_queue",
         "_reader",
-        "_released",
-        "_session",
         "_writer",
         "connection",
         "direction",
@@ -77,8 +87,6 @@ class Stream:
     def __init__(
         self,
         connection: Connection,
-        session: Session,
-        driver: Driver,
         stream_id: int,
         protocol: str,
         direction: Direction,
@@ -87,23 +95,20 @@ class Stream:
         self.id = stream_id
         self.protocol = protocol
         self.direction = direction
-        self._session = session
-        self._driver = driver
-        self._reader: asyncio.Future[None] | None = None
-        self._writer: asyncio.Future[None] | None = None
-        self._confirmation: asyncio.Future[None] | None = None
+        # Who opens a stream waits here as well, for the peer's word on the protocol.
+        self._reader: Wait | None = None
+        self._writer: Wait | None = None
         # Written, and not yet taken by the session; with how much of the first piece it has taken.
         self._queue: deque[tuple[bytes | FileBlock, int]] | None = None
         # Read from the session by `readuntil`, and not yet given out.
         self._lookahead = b""
-        self._finishing = False
-        self._released = False
+        self._half = OPEN
         # Why the stream can do nothing more; buffered bytes are still given.
         self._end: BaseException | None = None
 
     # ---- reading
 
-    async def read(self, n: int = -1) -> bytes:
+    def read(self, n: int = -1) -> Coroutine[Any, Any, bytes]:
         """Up to `n` bytes as soon as there are any; all of them up to the peer's end when `n` is negative.
 
         `b""` is the peer's end (or `n == 0`).
@@ -116,13 +121,18 @@ class Stream:
 
         Cancelling it loses nothing.
         """
+        if running.task is None or n <= 0:
+            return self._read(n)
+        return Waiter.read(self, n, iterates=False)
+
+    async def _read(self, n: int) -> bytes:
         if n <= 0:
             return await self._read_to_end() if n else b""
         if self._lookahead:
             return self._take_lookahead(n)
         while (data := self._receive(n)) is None:
             # `_readable` without a frame of its own: this is where readers spend their time.
-            self._reader = self._driver.loop.create_future()
+            self._reader = begin_wait(self.connection.driver.loop)
             try:
                 await self._reader
             finally:
@@ -250,13 +260,18 @@ class Stream:
     def __aiter__(self) -> Stream:
         return self
 
-    async def __anext__(self) -> bytes:
+    def __anext__(self) -> Awaitable[bytes]:
         """The next bytes, in pieces as they come; ends at the peer's end. Raises and cancels as `read`."""
-        # What `read` does, without its frame: thousands of idle streams may wait here.
+        if running.task is None:
+            return self._next()
+        return Waiter.read(self, CHUNK, iterates=True)
+
+    async def _next(self) -> bytes:
+        # What `read` does, without its frame.
         if self._lookahead:
             return self._take_lookahead(CHUNK)
         while (data := self._receive(CHUNK)) is None:
-            self._reader = self._driver.loop.create_future()
+            self._reader = begin_wait(self.connection.driver.loop)
             try:
                 await self._reader
             finally:
@@ -329,17 +344,17 @@ class Stream:
 
         Raises `StreamResetError`. Cancelling it does not take the end back.
         """
-        if self._finishing and not self._queue:
+        if self._half is ENDED and not self._queue:
             return
         self._check_end_of_writing()
-        self._finishing = True
+        self._half = ENDED
         if self._queue:
             await self._drained()
         else:
-            self._session.close_write(self.id)
+            self.connection.session.close_write(self.id)
             # The end of a question: what follows is the answer, or the peer's own end.
-            self._driver.is_asking = True
-            self._driver.flush_soon()
+            self.connection.driver.is_asking = True
+            self.connection.driver.flush_soon()
 
     # ---- ending
 
@@ -349,10 +364,10 @@ class Stream:
         A peer that never ends its half is cut off after the linger time. Closing twice is fine, and so
         is closing a stream that was reset. Cancelled, it resets the stream when bytes are still waiting.
         """
-        if self._released:
+        if self._half is RELEASED:
             return
         if self._queue and self._end is None:
-            self._finishing = True
+            self._half = ENDED
             try:
                 await self._drained()
             except StreamResetError:
@@ -366,7 +381,7 @@ class Stream:
         """Closes if nothing that was written still waits to be handed over; says whether it has."""
         if self._queue:
             return False
-        if not self._released:
+        if self._half is not RELEASED:
             self._release()
         return True
 
@@ -375,10 +390,10 @@ class Stream:
 
         Reading raises `StreamClosedError` from now on, also for who waits already.
         """
-        if not self._released and self._end is None:
+        if self._half is not RELEASED and self._end is None:
             self._lookahead = b""
-            self._session.stop_reading(self.id)
-            self._driver.flush_soon()
+            self.connection.session.stop_reading(self.id)
+            self.connection.driver.flush_soon()
             self.handle_readable()
 
     def reset(self, error_code: int = 0) -> None:
@@ -386,9 +401,9 @@ class Stream:
 
         Readers and writers that wait get `StreamResetError`. Bytes that were not sent are lost.
         """
-        if self._released:
+        if self._half is RELEASED:
             return
-        self._released = True
+        self._half = RELEASED
         self._queue = None
         self.connection.forget(self.id)
         if self._end is None:
@@ -397,10 +412,10 @@ class Stream:
                 error_code=error_code,
                 remote=False,
             )
-            self._session.reset(self.id, error_code)
-            self._driver.flush_soon()
+            self.connection.session.reset(self.id, error_code)
+            self.connection.driver.flush_soon()
         else:
-            self._session.release(self.id, self._driver.now())
+            self.connection.session.release(self.id, self.connection.driver.now())
         self._wake_all()
 
     async def __aenter__(self) -> Stream:
@@ -429,14 +444,14 @@ class Stream:
     @property
     def is_closed(self) -> bool:
         """We closed or reset it."""
-        return self._released
+        return self._half is RELEASED
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """`peer_id`, `protocol`, `connection`, or what the transport knows: `peername`, `sockname`, …"""
         own = {"peer_id": self.remote_peer, "protocol": self.protocol, "connection": self.connection}
         if name in own:
             return own[name]
-        info = self._driver.get_extra_info(name)
+        info = self.connection.driver.get_extra_info(name)
         return default if info is None else info
 
     def as_asyncio(self) -> StreamPair:
@@ -446,27 +461,26 @@ class Stream:
         return pair(self)
 
     def __repr__(self) -> str:
-        state = "closed" if self._released else "broken" if self._end is not None else "open"
+        state = "closed" if self._half is RELEASED else "broken" if self._end is not None else "open"
         return f"<Stream {self.id} {self.protocol} {self.direction} {state}>"
 
     # ---- from the connection
 
     def handle_readable(self) -> None:
         """The buffer has bytes, or the peer ended."""
-        if (reader := self._reader) is not None and not reader.done():
-            reader.set_result(None)
+        if self._reader is not None:
+            wake(self._reader)
 
     def handle_writable(self) -> None:
         """The session takes bytes again."""
         if self._queue is not None:
             self._pump()
-            self._driver.flush_soon()
+            self.connection.driver.flush_soon()
 
     def handle_ready(self, protocol: str) -> None:
         """The peer confirmed the protocol."""
         self.protocol = protocol
-        if self._confirmation is not None and not self._confirmation.done():
-            self._confirmation.set_result(None)
+        self.handle_readable()
 
     def handle_end(self, error: BaseException) -> None:
         """The peer reset or refused the stream."""
@@ -485,9 +499,11 @@ class Stream:
     async def confirmed(self) -> None:
         """Waits until the peer confirmed the protocol. Raises what ended the stream instead."""
         if self._end is None:
-            self._confirmation = asyncio.get_running_loop().create_future()
-            await self._confirmation
-            self._confirmation = None
+            self._reader = begin_wait(self.connection.driver.loop)
+            try:
+                await self._reader
+            finally:
+                self._reader = None
         if self._end is not None:
             raise self._end
 
@@ -504,30 +520,51 @@ class Stream:
 
     def finish(self) -> None:
         """Ends our half after what is queued, without waiting."""
-        if not self._finishing:
-            self._finishing = True
+        if self._half is OPEN:
+            self._half = ENDED
             if not self._queue:
-                self._session.close_write(self.id)
-                self._driver.flush_soon()
+                self.connection.session.close_write(self.id)
+                self.connection.driver.flush_soon()
+
+    # ---- from a `Waiter`
+
+    def arrived(self, waiter: Waiter, limit: int) -> bytes | Any:
+        """Up to `limit` bytes, none at the peer's end; or what the task of `waiter` has to wait for now."""
+        if self._reader is waiter:
+            self._reader = None
+        if self._lookahead:
+            return self._take_lookahead(limit)
+        if (data := self._receive(limit)) is None:
+            self._reader = waiter
+            return fall_asleep(waiter)
+        return data
+
+    def no_longer_awaited(self, waiter: Waiter) -> None:
+        """The wait was given up."""
+        if self._reader is waiter:
+            self._reader = None
 
     # ---- private
 
     def _receive(self, n: int) -> bytes | None:
-        self._check_reader()
-        data = self._session.read(self.id, n) if self._can_receive() else None
+        if self._reader is not None or self._half is RELEASED:
+            self._check_reader()
+        session = self.connection.session
+        data = session.read(self.id, n) if self._end is None or self._can_receive() else None
         if data is None:
-            self._check_end()
-        elif data and self._session.has_pending:
-            self._driver.flush_soon()  # reading has given the peer credit
+            if self._end is not None:
+                raise self._end
+        elif data and session.has_pending:
+            self.connection.driver.flush_soon()  # reading has given the peer credit
         return data
 
     def _take(self, buffer: bytearray | memoryview | FileBlock) -> int | None:
         """What there is into `buffer`; `None` when there is nothing now."""
-        count = self._session.read_into(self.id, buffer) if self._can_receive() else None
+        count = self.connection.session.read_into(self.id, buffer) if self._can_receive() else None
         if count is None:
             self._check_end()
-        elif self._session.has_pending:
-            self._driver.flush_soon()
+        elif self.connection.session.has_pending:
+            self.connection.driver.flush_soon()
         return count
 
     def _can_receive(self) -> bool:
@@ -551,7 +588,7 @@ class Stream:
         return data
 
     async def _readable(self) -> None:
-        self._reader = self._driver.loop.create_future()
+        self._reader = begin_wait(self.connection.driver.loop)
         try:
             await self._reader
         finally:
@@ -560,7 +597,7 @@ class Stream:
     def _check_reader(self) -> None:
         if self._reader is not None:
             raise ConcurrencyError("another task is reading from this stream")
-        if self._released:
+        if self._half is RELEASED:
             raise self._end if self._end is not None else StreamClosedError("we closed the stream")
 
     def _check_end(self) -> None:
@@ -570,25 +607,25 @@ class Stream:
     def _check_end_of_writing(self) -> None:
         if self._end is not None:
             raise self._end
-        if self._released:
+        if self._half is RELEASED:
             raise StreamClosedError("we closed the stream")
 
     def _put(self, data: bytes | bytearray | memoryview | FileBlock) -> None:
         self._check_end_of_writing()
-        if self._finishing:
+        if self._half is ENDED:
             raise StreamClosedError("we ended our half of the stream")
         if self._queue:
             self._queue.append((bytes(data), 0))
             return
         try:
-            taken = self._session.write(self.id, data, 0)
+            taken = self.connection.session.write(self.id, data, 0)
         except ConnectionClosedError as error:
             # The go-away is queued, so nothing can follow it; the stream hears of the end a little later.
             raise StreamResetError("the connection is being closed", remote=False) from error
         size = data.nbytes if isinstance(data, memoryview) else len(data)
         if size <= SMALL:
-            self._driver.is_asking = True
-        self._driver.flush_soon()
+            self.connection.driver.is_asking = True
+        self.connection.driver.flush_soon()
         if taken < size:
             # The rest outlives this call, so it must not change under us; `bytes` is not copied again, and
             # blocks are ours until the writer goes on.
@@ -602,7 +639,7 @@ class Stream:
         while queue:
             data, start = queue[0]
             try:
-                taken = self._session.write(self.id, data, start)
+                taken = self.connection.session.write(self.id, data, start)
             except (ConnectionClosedError, StreamError):
                 return  # the end is queued behind this event, and wakes the writer
             if start + taken < len(data):
@@ -610,15 +647,15 @@ class Stream:
                 return
             queue.popleft()
         self._queue = None
-        if self._finishing:
-            self._session.close_write(self.id)
-        if self._writer is not None and not self._writer.done():
-            self._writer.set_result(None)
+        if self._half is ENDED:
+            self.connection.session.close_write(self.id)
+        if self._writer is not None:
+            wake(self._writer)
 
     async def _drained(self) -> None:
         if self._writer is not None:
             raise ConcurrencyError("another task is writing to this stream")
-        self._writer = self._driver.loop.create_future()
+        self._writer = begin_wait(self.connection.driver.loop)
         try:
             await self._writer
         finally:
@@ -627,18 +664,18 @@ class Stream:
             raise self._end
 
     def _release(self) -> None:
-        self._released = True
+        self._half = RELEASED
         self._queue = None
         self._lookahead = b""
         self.connection.forget(self.id)
-        self._session.release(self.id, self._driver.now())
-        self._driver.flush_soon()
+        self.connection.session.release(self.id, self.connection.driver.now())
+        self.connection.driver.flush_soon()
         self._wake_all()
 
     def _wake_all(self) -> None:
-        for waiter in (self._reader, self._writer, self._confirmation):
-            if waiter is not None and not waiter.done():
-                waiter.set_result(None)
+        for waiter in (self._reader, self._writer):
+            if waiter is not None:
+                wake(waiter)
 
 
 def reset_by_peer(error_code: int) -> StreamResetError:

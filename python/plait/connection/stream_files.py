@@ -12,6 +12,7 @@ import stat
 from typing import IO, TYPE_CHECKING, TypeVar
 
 from plait._core import FileBlock
+from plait.connection.stream import Half
 from plait.exceptions import ConcurrencyError, StreamClosedError
 
 if TYPE_CHECKING:
@@ -115,16 +116,16 @@ class _Writer:
         if stream._writer is not None:
             raise ConcurrencyError("another task is writing to this stream")
         stream._check_end_of_writing()
-        if stream._finishing:
+        if stream._half is Half.ENDED:
             raise StreamClosedError("we ended our half of the stream")
         self._stream = stream
-        stream._writer = stream._driver.loop.create_future()
+        stream._writer = stream.connection.driver.loop.create_future()
 
     async def drained(self) -> None:
         """Waits until the session has taken everything; a block that was put may be used again then."""
         stream = self._stream
         while stream._queue:
-            waiter = stream._writer = stream._driver.loop.create_future()
+            waiter = stream._writer = stream.connection.driver.loop.create_future()
             await waiter
         stream._check_end()
 
@@ -140,20 +141,20 @@ class _Reader:
     def __init__(self, stream: Stream) -> None:
         stream._check_reader()
         self._stream = stream
-        stream._reader = stream._driver.loop.create_future()
+        stream._reader = stream.connection.driver.loop.create_future()
 
     async def fill(self, block: FileBlock) -> bool:
         """Fills all the room of a block; whether the peer ended before."""
         stream = self._stream
         while block.room:
-            if stream._released:
+            if stream._half is Half.RELEASED:
                 raise stream._end or StreamClosedError("we closed the stream")
             if ahead := stream._lookahead:
                 stream._lookahead = ahead[block.extend(ahead) :]
                 continue
             count = stream._take(block)
             if count is None:
-                waiter = stream._reader = stream._driver.loop.create_future()
+                waiter = stream._reader = stream.connection.driver.loop.create_future()
                 await waiter
             elif not count:
                 return True

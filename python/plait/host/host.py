@@ -175,9 +175,9 @@ class Host:
     ) -> Any:
         """Serves a protocol: `@host.handle("/chat/1.0.0")`, or with the handler as second argument.
 
-        The handler gets each stream in a task of its own. When it returns, the stream is closed; when
-        it raises, the stream is reset, and the error is logged. `stream.protocol` is the name that the
-        peer proposed.
+        The handler gets each stream in a task of its own, one of plait's with the verbs of `asyncio.Task`
+        (the loop's task factory has no part in it). When it returns, the stream is closed; when it raises,
+        the stream is reset, and the error is logged. `stream.protocol` is the name that the peer proposed.
 
         Args:
             protocol: the name that peers are told.

@@ -13,6 +13,7 @@ from plait.host.serving import PEERS_DOING, Serving, code_of
 
 if TYPE_CHECKING:
     from plait.abc import Answer, Handler, Stream
+    from plait.host.task import HandlerTask
     from plait.types import ProtocolId
 
 __all__ = ["Router"]
@@ -30,10 +31,13 @@ class Router:
         changed: called when the set of protocols has changed.
 
     Attributes:
+        loop: where its handlers run; there is none before the first.
         failed: handlers that raised by themselves.
         broken: handlers that ended because of what the peer or the network did.
         refused: streams that were reset because too many handlers ran.
     """
+
+    loop: asyncio.AbstractEventLoop
 
     def __init__(self, maximum: int, changed: Callable[[], None] = lambda: None) -> None:
         self._maximum = maximum
@@ -43,7 +47,9 @@ class Router:
         self._rules: dict[ProtocolId, Callable[[ProtocolId], bool]] = {}
         # Served without a task, each by one piece of bytes.
         self._answers: dict[ProtocolId, Answer] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._running = 0
+        # Those that neither the event loop nor a stream keeps alive.
+        self._held: set[HandlerTask] = set()
         self._is_closed = False
         self.failed = 0
         self.broken = 0
@@ -109,7 +115,7 @@ class Router:
             stream.reset(StreamCode.NEGOTIATION_FAILED)
         elif stream.protocol in self._answers:
             self._answer(stream)
-        elif len(self._tasks) >= self._maximum and len(stream.connection.streams) > RESERVED_STREAMS:
+        elif self._running >= self._maximum and len(stream.connection.streams) > RESERVED_STREAMS:
             self.refused += 1
             stream.reset(StreamCode.RESOURCE_LIMIT)
         else:
@@ -126,17 +132,26 @@ class Router:
         cancelling this stops the wait only.
         """
         self.stop()
-        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
-        for task in tasks:
+        others: set[Any] = asyncio.all_tasks() - {asyncio.current_task()} if self._running else set()
+        serving: list[Any] = [task for task in others if isinstance(task, Serving) and task.router is self]
+        for task in serving:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        if serving:
+            await asyncio.wait(serving)
 
     # From a handler
 
-    def has_ended(self, task: asyncio.Task[Any]) -> None:
-        """Within the last step of the task."""
-        self._tasks.discard(task)
+    def hold(self, task: HandlerTask) -> None:
+        """It waits for something that may be known to nobody else."""
+        self._held.add(task)
+
+    def let_go(self, task: HandlerTask) -> None:
+        """It goes on."""
+        self._held.discard(task)
+
+    def has_ended(self) -> None:
+        """Within the last step of a task."""
+        self._running -= 1
 
     # Getters
 
@@ -158,7 +173,7 @@ class Router:
     @property
     def running(self) -> int:
         """Handler tasks at the moment."""
-        return len(self._tasks)
+        return self._running
 
     # Which handler
 
@@ -186,11 +201,9 @@ class Router:
             self._spawn(stream, stream.close())
 
     def _spawn(self, stream: Stream, coroutine: Coroutine[Any, Any, object]) -> None:
-        # With a name of its own a task makes up none.
-        task = asyncio.get_running_loop().create_task(Serving(self, coroutine, stream), name=stream.protocol)
-        # A loop with an eager task factory has run its first step by now.
-        if not task.done():
-            self._tasks.add(task)
+        self.loop = asyncio.get_running_loop()
+        self._running += 1
+        Serving(self, coroutine, stream)
 
 
 def _called(handler: Handler, stream: Stream) -> Coroutine[Any, Any, object]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from asyncio import CancelledError, current_task
-from collections.abc import Callable, Coroutine, Generator
-from contextlib import suppress
+from asyncio import CancelledError
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from plait.connection.reasons import StreamCode
 from plait.exceptions import ConnectionClosedError, RemoteProtocolError, StreamResetError
+from plait.host.task import HandlerTask
 
 if TYPE_CHECKING:
     from plait.abc import Stream
@@ -20,74 +20,44 @@ __all__ = ["PEERS_DOING", "Serving", "code_of"]
 logger = logging.getLogger(__name__)
 
 
-class Serving(Coroutine[Any, Any, None]):
-    """What the task of a handler runs: closes the stream when the handler returns, and resets it otherwise.
+class Serving(HandlerTask):
+    """The task of a handler: closes the stream when the handler returns, and resets it otherwise.
 
-    An object and not an `async def` around the handler: there may be thousands that wait, and this takes a
-    fifth of a frame, and nothing when the handler goes on. It ends within the step in which the handler
-    ends, also when that is cancelled before its first.
+    It ends within the step in which the handler ends, also when that is cancelled before its first.
     """
 
-    __slots__ = ("_coroutine", "_is_closing", "_router", "_stream")
+    __slots__ = ("_stream",)
+    _owner: Router
 
     def __init__(self, router: Router, coroutine: Coroutine[Any, Any, object], stream: Stream) -> None:
-        self._router = router
-        self._coroutine = coroutine
         self._stream = stream
-        self._is_closing = False
-
-    def send(self, value: Any) -> Any:
-        """One step. Ends by `StopIteration`, whatever the handler did."""
-        return self._step(self._coroutine.send, value)
-
-    def throw(self, kind: Any, value: Any = None, traceback: Any = None) -> Any:
-        """The same, with an exception at the place where the handler waits."""
-        # The form with three arguments is deprecated from Python 3.12 on.
-        return self._step(self._coroutine.throw, kind if value is None else value)
-
-    def __next__(self) -> Any:
-        return self.send(None)
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        return self  # it has the verbs, and no frame
-
-    __iter__ = __await__
-
-    def close(self) -> None:
-        """The task goes away unfinished, as with a loop that is closed too early."""
-        self._coroutine.close()
+        super().__init__(router, coroutine)
 
     @property
-    def __name__(self) -> str:
-        """For those who look at tasks."""
-        return getattr(self._coroutine, "__qualname__", "handler")
+    def router(self) -> Router:
+        """Which started it."""
+        return self._owner
 
-    @property
-    def cr_frame(self) -> Any:
-        """For `Task.get_stack`."""
-        return getattr(self._coroutine, "cr_frame", None)
+    def _describe(self) -> str:
+        return self._stream.protocol
 
-    # ---- private
-
-    def _step(self, resume: Callable[[Any], Any], argument: Any) -> Any:
+    def _after(self, error: BaseException | None) -> Coroutine[Any, Any, object] | None:
         try:
-            try:
-                return resume(argument)
-            except StopIteration:
-                if not self._is_closing and not self._stream.close_nowait():
-                    # Some of what was written still waits for the peer's window.
-                    self._is_closing = True
-                    self._coroutine = self._stream.close()
-                    with suppress(StopIteration):
-                        return self._coroutine.send(None)
-            self._leave()
-        except BaseException as error:
-            self._broke(error)
-        raise StopIteration
+            if error is not None:
+                self._broke(error)
+            elif not self._stream.close_nowait():
+                # Some of what was written still waits for the peer's window.
+                return self._stream.close()
+        except Exception as failure:
+            self._broke(failure)
+        except BaseException:
+            self._owner.has_ended()
+            raise
+        self._owner.has_ended()
+        return None
 
     def _broke(self, error: BaseException) -> None:
-        self._leave()
-        router, stream = self._router, self._stream
+        router, stream = self._owner, self._stream
         if isinstance(error, CancelledError):
             # Nobody awaits this task, so the cancellation ends with it.
             stream.reset(StreamCode.SHUTDOWN if router.is_closed else StreamCode.UNKNOWN)
@@ -102,11 +72,6 @@ class Serving(Coroutine[Any, Any, None]):
         else:
             stream.reset(StreamCode.HANDLER_FAILED)
             raise error
-
-    def _leave(self) -> None:
-        task = current_task()
-        assert task is not None  # it is a task that runs this
-        self._router.has_ended(task)
 
 
 def code_of(error: BaseException) -> int:

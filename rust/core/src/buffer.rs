@@ -8,21 +8,27 @@ use std::collections::VecDeque;
 /// [`SpareBuffers::reclaim`] or [`ByteQueue::shrink`]: its owner knows whether more is to come.
 #[derive(Debug, Default)]
 pub struct ByteQueue {
-    bytes: VecDeque<u8>,
+    /// Behind a pointer, for idle streams: each has two of these.
+    #[allow(clippy::box_collection)]
+    bytes: Option<Box<VecDeque<u8>>>,
 }
 
 impl ByteQueue {
     /// An empty queue without memory.
     #[must_use]
     pub const fn new() -> Self {
-        Self { bytes: VecDeque::new() }
+        Self { bytes: None }
     }
 
     /// Appends `data`.
     pub fn push(&mut self, data: &[u8]) {
-        self.bytes.reserve(data.len());
+        if data.is_empty() {
+            return;
+        }
+        let bytes = self.bytes.get_or_insert_default();
+        bytes.reserve(data.len());
         for piece in data.chunks(PIECE) {
-            self.bytes.extend(piece);
+            bytes.extend(piece);
         }
     }
 
@@ -48,40 +54,46 @@ impl ByteQueue {
 
     /// Forgets the first `count` bytes, or all if there are fewer.
     pub fn consume(&mut self, count: usize) {
-        self.bytes.drain(..count.min(self.bytes.len()));
+        if let Some(bytes) = &mut self.bytes {
+            bytes.drain(..count.min(bytes.len()));
+        }
     }
 
     /// Gives up memory that holds nothing.
     pub fn shrink(&mut self) {
-        self.bytes.shrink_to_fit();
+        if self.is_empty() {
+            self.bytes = None;
+        } else if let Some(bytes) = &mut self.bytes {
+            bytes.shrink_to_fit();
+        }
     }
 
     /// All bytes, in two parts because the memory is a ring.
     #[must_use]
     pub fn as_slices(&self) -> (&[u8], &[u8]) {
-        self.bytes.as_slices()
+        self.bytes.as_ref().map_or((&[], &[]), |bytes| bytes.as_slices())
     }
 
     /// How many bytes are queued.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.bytes.len()
+        self.bytes.as_ref().map_or(0, |bytes| bytes.len())
     }
 
     /// Whether nothing is queued.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.len() == 0
     }
 
     /// How many bytes of memory are held, used or not.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.bytes.capacity()
+        self.bytes.as_ref().map_or(0, |bytes| bytes.capacity())
     }
 
     fn first(&self, count: usize) -> (&[u8], &[u8]) {
-        let (first, second) = self.bytes.as_slices();
+        let (first, second) = self.as_slices();
         let head = count.min(first.len());
         (&first[..head], &second[..(count - head).min(second.len())])
     }
@@ -110,7 +122,9 @@ const PIECE: usize = 2 << 10;
 /// the streams of a connection lend it to each other.
 #[derive(Debug, Default)]
 pub struct SpareBuffers {
-    buffers: Vec<VecDeque<u8>>,
+    // Moved in and out as they are, pointer and all.
+    #[allow(clippy::vec_box)]
+    buffers: Vec<Box<VecDeque<u8>>>,
     bytes: usize,
 }
 
@@ -123,11 +137,11 @@ impl SpareBuffers {
 
     /// Appends `data` to `queue`, on spare memory if the queue has none.
     pub fn push(&mut self, queue: &mut ByteQueue, data: &[u8]) {
-        if queue.capacity() == 0
+        if queue.bytes.is_none()
             && let Some(buffer) = self.buffers.pop()
         {
             self.bytes -= buffer.capacity();
-            queue.bytes = buffer;
+            queue.bytes = Some(buffer);
         }
         queue.push(data);
     }
@@ -135,10 +149,10 @@ impl SpareBuffers {
     /// Takes the memory of `queue` if it is empty: keeps it for others, or frees it when there is
     /// enough already.
     pub fn reclaim(&mut self, queue: &mut ByteQueue) {
-        if !queue.is_empty() || queue.capacity() == 0 {
+        if !queue.is_empty() {
             return;
         }
-        let buffer = std::mem::take(&mut queue.bytes);
+        let Some(buffer) = queue.bytes.take() else { return };
         if self.buffers.len() < MAX_SPARES && self.bytes + buffer.capacity() <= MAX_SPARE_BYTES {
             self.bytes += buffer.capacity();
             self.buffers.push(buffer);

@@ -246,7 +246,7 @@ impl End {
         std::mem::take(&mut self.events)
     }
 
-    /// Everything that can be read now, and whether the peer has finished.
+    /// Everything that can be read now, and whether the peer has finished; more is awaited if it has not.
     pub fn read_all(&mut self, id: StreamId) -> (Vec<u8>, bool) {
         let mut all = Vec::new();
         loop {
@@ -258,7 +258,11 @@ impl End {
                     all.truncate(start + read);
                 }
                 Ok(Available::Finished) => return (all, true),
-                Ok(Available::Nothing) | Err(_) => return (all, false),
+                Ok(Available::Nothing) => {
+                    self.session.await_bytes(id);
+                    return (all, false);
+                }
+                Err(_) => return (all, false),
             }
         }
     }
@@ -298,10 +302,17 @@ impl End {
     fn deliver(&mut self, now: Instant) {
         while self.inbox.front().is_some_and(|(due, _)| *due <= now) {
             let Some((_, mut data)) = self.inbox.pop_front() else { return };
+            // As a driver over a bare socket does.
+            self.session.leave_segment();
             if data.is_empty() {
                 self.session.receive_eof(&mut self.events);
             } else {
-                self.session.receive(&mut data, now, &mut self.events);
+                self.session.begin_segment(&data);
+                let middle = data.len() / 2;
+                let (first, second) = data.split_at_mut(middle);
+                self.session.receive(first, now, &mut self.events);
+                self.session.receive(second, now, &mut self.events);
+                self.session.hold_segment(data);
             }
         }
     }

@@ -139,6 +139,27 @@ fn a_reset_that_comes_with_the_confirmation_keeps_its_code() {
 }
 
 #[test]
+fn who_waits_before_the_peer_has_agreed_loses_nothing() {
+    let mut pair = Pair::new(&[ECHO]);
+    pair.run();
+    let ours = pair.dialer.session.open_stream(vec![ECHO.into()], pair.now).unwrap().unwrap();
+    assert_eq!(pair.dialer.read_all(ours), (Vec::new(), false));
+    let mut theirs = None;
+    while theirs.is_none() {
+        assert!(pair.step());
+        theirs = pair.listener.take_events().into_iter().find_map(|event| match event {
+            Event::StreamOpened { id, .. } => Some(id),
+            _ => None,
+        });
+    }
+    // The confirmation and the data come in one segment.
+    let data: Vec<u8> = (0..100_000_u32).map(|number| (number >> 3) as u8).collect();
+    assert_eq!(pair.listener.session.write(theirs.unwrap(), &data).unwrap(), data.len());
+    pair.run();
+    assert_eq!(pair.dialer.read_all(ours), (data, false));
+}
+
+#[test]
 fn an_unknown_protocol_is_refused_and_the_connection_lives() {
     let mut pair = Pair::new(&[ECHO]);
     pair.run();
@@ -369,16 +390,21 @@ proptest! {
     fn any_split_gives_the_same_bytes(
         chop in prop_oneof![Just(1_usize), 2..40_usize, 1000..70_000_usize],
         data in proptest::collection::vec(any::<u8>(), 0..120_000),
+        waits in any::<bool>(),
     ) {
         let mut pair = Pair::new(&[ECHO]);
         pair.dialer.link.chop = chop;
         pair.listener.link.chop = chop;
         pair.run();
         let (ours, theirs) = pair.open(ECHO);
+        if waits {
+            prop_assert_eq!(pair.listener.read_all(theirs), (Vec::new(), false));
+        }
         prop_assert_eq!(pair.dialer.session.write(ours, &data).unwrap(), data.len());
         pair.dialer.session.close_write(ours);
         pair.run();
         prop_assert_eq!(pair.listener.read_all(theirs), (data, true));
+        prop_assert_eq!(pair.listener.session.stats().unwrap().buffered_in, 0);
     }
 
     #[test]

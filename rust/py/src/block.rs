@@ -46,7 +46,7 @@ impl FileBlock {
     }
 
     #[getter]
-    fn room(&self) -> PyResult<usize> {
+    pub(crate) fn room(&self) -> PyResult<usize> {
         let content = self.content()?;
         Ok(content.limit - content.length)
     }

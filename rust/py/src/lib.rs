@@ -5,6 +5,7 @@
 
 mod block;
 mod buf;
+mod buffers;
 mod config;
 mod errors;
 mod events;
@@ -16,11 +17,13 @@ mod random;
 mod security;
 mod session;
 mod socket;
+mod waiter;
 
 use pyo3::prelude::*;
 
 #[pymodule]
 fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    buffers::keep_memory();
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<buf::ReceiveBuffer>()?;
     module.add_class::<config::MemoryBudget>()?;
@@ -29,6 +32,7 @@ fn _rust(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<security::Security>()?;
     module.add_class::<config::Muxer>()?;
     module.add_class::<session::Session>()?;
+    module.add_class::<waiter::Waiter>()?;
     events::register(module)?;
     socket::register(module)?;
     identity::register(module)?;

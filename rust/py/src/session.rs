@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use plait_core::buffer;
-use plait_core::mux::{Available, Lent, StreamId};
+use plait_core::mux::{Available, LEAST_SEGMENT, Lent, StreamId};
 use plait_core::pnet::Veil;
 use plait_core::secure::Fresh;
 use plait_core::session::{self, Event, Opening};
@@ -130,7 +130,12 @@ impl Session {
     ) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let id = StreamId::from_u64(stream);
         let length = match self.session.available(id).map_err(|error| command(py, &error))? {
-            Available::Nothing => return Ok(None),
+            Available::Nothing => {
+                if limit >= LEAST_SEGMENT {
+                    self.session.await_bytes(id);
+                }
+                return Ok(None);
+            }
             Available::Finished => 0,
             Available::Bytes(length) => length.min(limit),
         };
@@ -156,7 +161,16 @@ impl Session {
     ) -> PyResult<Option<usize>> {
         let id = StreamId::from_u64(stream);
         match self.session.available(id).map_err(|error| command(py, &error))? {
-            Available::Nothing => Ok(None),
+            Available::Nothing => {
+                let room = match buffer.cast_exact::<FileBlock>() {
+                    Ok(block) => block.get().room()?,
+                    Err(_) => buffer.len()?,
+                };
+                if room >= LEAST_SEGMENT {
+                    self.session.await_bytes(id);
+                }
+                Ok(None)
+            }
             Available::Finished => Ok(Some(0)),
             Available::Bytes(_) => {
                 let mut read =
@@ -259,7 +273,7 @@ impl Session {
         now: f64,
         has_room: bool,
     ) -> PyResult<Option<Bound<'py, PyList>>> {
-        let turn = Turn::new(&mut self.session, &mut self.wire, fileno, instant(now)?);
+        let turn = Turn::new(&mut self.session, &mut self.wire, fileno, instant(now)?).flush();
         if has_room { turn.unblock() } else { turn }.finish(py)
     }
 

@@ -6,12 +6,14 @@
 use std::cell::Cell;
 use std::io;
 
+use plait_core::mux::LEAST_SEGMENT;
 use plait_core::session::{self, Event};
 use plait_core::time::Instant;
 use plait_io::Received;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
+use crate::buffers::{self, READ_SIZE};
 use crate::events;
 use crate::session::seconds;
 
@@ -30,6 +32,8 @@ pub(crate) struct Wire {
     is_mixed: bool,
     /// When the driver's timer fires.
     armed: Option<Instant>,
+    /// The session has a buffer until the end of the turn.
+    held: Option<buffers::Held>,
 }
 
 /// What the driver has to do after one verb.
@@ -62,15 +66,28 @@ impl<'a> Turn<'a> {
 
     /// The socket can be read.
     pub(crate) fn read(mut self) -> Self {
+        self.leave_segment();
         // Taken, not borrowed: a plug-in that is called on the way may come here for another session.
-        let mut buffer = IN.take();
-        buffer.resize(READ_SIZE, 0);
+        let mut buffer = buffers::take();
         let mut count = 0;
         while count < TURN_SIZE && !self.session.is_overloaded() && !self.session.is_over() {
             match plait_io::receive(self.fileno, &mut buffer) {
                 Ok(Received::Bytes(length)) => {
+                    let is_segment = length >= LEAST_SEGMENT && buffers::may_be_held();
+                    if is_segment {
+                        self.session.begin_segment(&buffer[..length]);
+                    }
                     self.session.receive(&mut buffer[..length], self.now, &mut self.events);
                     count += length;
+                    if is_segment {
+                        match self.session.hold_segment(buffer) {
+                            Some(back) => buffer = back,
+                            None => {
+                                self.wire.held = Some(buffers::Held::new());
+                                return self;
+                            }
+                        }
+                    }
                     // There is hardly more, and the loop calls again if there is.
                     if length < READ_SIZE {
                         break;
@@ -87,8 +104,16 @@ impl<'a> Turn<'a> {
                 }
             }
         }
-        IN.set(buffer);
+        buffers::give_back(buffer);
         self
+    }
+
+    /// The end of the turn in which something was read: whoever waited for it has it by now.
+    pub(crate) fn leave_segment(&mut self) {
+        if let Some(buffer) = self.session.leave_segment() {
+            buffers::give_back(buffer);
+        }
+        self.wire.held = None;
     }
 
     /// The socket has room again.
@@ -104,12 +129,21 @@ impl<'a> Turn<'a> {
         self
     }
 
+    /// The end of a turn.
+    pub(crate) fn flush(mut self) -> Self {
+        self.leave_segment();
+        self
+    }
+
     /// Sends what there is, and gives the events with what the driver has to do; `None` when neither is any.
     pub(crate) fn finish(mut self, py: Python<'_>) -> PyResult<Option<Bound<'_, PyList>>> {
         // Whom the events wake has something to say more often than not, and the driver flushes right behind
         // them: one record and one system call instead of two.
         if self.events.is_empty() && self.need.error.is_none() && self.need.flags & ENDED == 0 {
             self.send();
+        }
+        if self.wire.held.is_some() {
+            self.need.flags |= MORE;
         }
         self.look_at_load();
         self.look_at_mixture();
@@ -239,8 +273,6 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 thread_local! {
-    /// What sockets are read into: one for all sessions of a thread, so that an idle connection owns none.
-    static IN: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     /// Where records are built before they are sent.
     static OUT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
@@ -256,8 +288,6 @@ const ENDED: u8 = 32;
 const MIXED: u8 = 64;
 const UNMIXED: u8 = 128;
 
-/// One read of the socket. Loopback and fast links fill it; larger ones fall out of the second-level cache.
-const READ_SIZE: usize = 512 << 10;
 /// Sealed bytes for one write: each wakes the reader, which costs more than the call, and what it is made
 /// of still fits into the second-level cache with it.
 const WRITE_SIZE: usize = 512 << 10;

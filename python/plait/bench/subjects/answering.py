@@ -66,14 +66,13 @@ class Request:
 
 async def answer(pipe: Pipe) -> None:
     """Serves one pipe until its end."""
-    head = await read_exactly(pipe, _HEADER.size)
-    request = Request.unpack(head)
+    request = Request.unpack(await read_exactly(pipe, _HEADER.size))
     match request.verb:
         case "reply":
             # Here and not in a function of its own: thousands of these wait at once, and are weighed.
             message, rest = BLOCK[: request.size], 0
             while data := await pipe.read(READ_SIZE):
-                whole, rest = divmod(rest + len(data), request.size)
+                whole, rest = divmod(rest + len(data), len(message))
                 for _ in range(whole):
                     await pipe.write(message)
             await pipe.write_eof()

@@ -20,6 +20,7 @@ mod schedule;
 pub mod single;
 mod state;
 mod table;
+mod unread;
 mod unsent;
 mod window;
 pub mod yamux;
@@ -28,6 +29,7 @@ pub use config::MuxConfig;
 pub use error::{Error, StreamError, Violation};
 pub use event::{Available, MuxEvent, Stats};
 pub use muxer::{Mux, Muxer};
+pub use unread::LEAST_SEGMENT;
 pub use unsent::{LONGEST_LOAN, Lent};
 
 /// Which end of the connection this is, as far as stream ids go.

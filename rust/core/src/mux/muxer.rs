@@ -172,6 +172,37 @@ impl Mux {
         each!(self, mux => mux.read(id, into))
     }
 
+    pub fn await_bytes(&mut self, id: StreamId) {
+        if let Self::Yamux(mux) = self {
+            mux.await_bytes(id);
+        }
+    }
+
+    pub fn begin_segment(&mut self, bytes: &[u8]) {
+        if let Self::Yamux(mux) = self {
+            mux.begin_segment(bytes);
+        }
+    }
+
+    pub fn hold_segment(&mut self, bytes: Vec<u8>) -> Option<Vec<u8>> {
+        match self {
+            Self::Yamux(mux) => mux.hold_segment(bytes),
+            Self::Mplex(_) | Self::Single(_) | Self::Foreign(_) => Some(bytes),
+        }
+    }
+
+    #[must_use]
+    pub fn holds_segment(&self) -> bool {
+        matches!(self, Self::Yamux(mux) if mux.holds_segment())
+    }
+
+    pub fn leave_segment(&mut self) -> Option<Vec<u8>> {
+        match self {
+            Self::Yamux(mux) => mux.leave_segment(),
+            Self::Mplex(_) | Self::Single(_) | Self::Foreign(_) => None,
+        }
+    }
+
     pub fn write(&mut self, id: StreamId, data: &[u8]) -> Result<usize, StreamError> {
         each!(self, mux => mux.write(id, data))
     }

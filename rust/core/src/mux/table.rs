@@ -11,7 +11,10 @@ use super::StreamId;
 /// may use its id again, while the application still reads what was received.
 #[derive(Debug)]
 pub(super) struct Table<S: Named> {
-    slots: Vec<Option<S>>,
+    /// Never moved: to grow by moving thousands of streams would leave holes of that size in the memory.
+    pages: Vec<Box<[Option<S>; PAGE]>>,
+    /// Slots that ever had a stream.
+    used: u32,
     free: Vec<u32>,
     by_wire: HashMap<S::Wire, u32, BuildHasherDefault<WireHasher>>,
     /// The upper half of the next name, so that a slot never has the same name twice.
@@ -31,7 +34,7 @@ pub(super) trait Named {
 
 impl<S: Named> Default for Table<S> {
     fn default() -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), by_wire: HashMap::default(), next_serial: 0 }
+        Self { pages: Vec::new(), used: 0, free: Vec::new(), by_wire: HashMap::default(), next_serial: 0 }
     }
 }
 
@@ -39,14 +42,16 @@ impl<S: Named> Table<S> {
     /// Keeps `stream` under a new name, not yet to be found by its wire id.
     pub(super) fn insert(&mut self, mut stream: S) -> StreamId {
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            // There is a slot for each stream, and less than 2^32 ids for those.
-            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+            if self.used as usize == self.pages.len() * PAGE {
+                self.pages.push(Box::new([const { None }; PAGE]));
+            }
+            self.used += 1;
+            self.used - 1
         });
         let id = StreamId::from_u64(u64::from(self.next_serial) << 32 | u64::from(slot));
         self.next_serial = self.next_serial.wrapping_add(1);
         stream.set_id(id);
-        self.slots[slot as usize] = Some(stream);
+        self.pages[slot as usize / PAGE][slot as usize % PAGE] = Some(stream);
         id
     }
 
@@ -55,7 +60,7 @@ impl<S: Named> Table<S> {
         self.get(id)?;
         self.unbind(id);
         self.free.push(slot(id));
-        self.slots[slot(id) as usize].take()
+        self.slot_mut(slot(id))?.take()
     }
 
     /// From now on the stream is found by its wire id.
@@ -76,17 +81,18 @@ impl<S: Named> Table<S> {
     }
 
     pub(super) fn get(&self, id: StreamId) -> Option<&S> {
-        self.slots.get(slot(id) as usize)?.as_ref().filter(|stream| stream.id() == id)
+        let slot = slot(id) as usize;
+        self.pages.get(slot / PAGE)?[slot % PAGE].as_ref().filter(|stream| stream.id() == id)
     }
 
     pub(super) fn get_mut(&mut self, id: StreamId) -> Option<&mut S> {
-        self.slots.get_mut(slot(id) as usize)?.as_mut().filter(|stream| stream.id() == id)
+        self.slot_mut(slot(id))?.as_mut().filter(|stream| stream.id() == id)
     }
 
     /// The stream that `wire` stands for now.
     pub(super) fn on_wire(&mut self, wire: S::Wire) -> Option<&mut S> {
         let slot = *self.by_wire.get(&wire)?;
-        self.slots.get_mut(slot as usize)?.as_mut()
+        self.slot_mut(slot)?.as_mut()
     }
 
     pub(super) fn is_on_wire(&self, wire: S::Wire) -> bool {
@@ -94,13 +100,14 @@ impl<S: Named> Table<S> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.used as usize - self.free.len()
     }
 
     /// Gives memory back after a time with many more streams.
     pub(super) fn shrink(&mut self) {
         if self.len() == 0 {
-            self.slots = Vec::new();
+            self.pages = Vec::new();
+            self.used = 0;
             self.free = Vec::new();
         }
         if self.by_wire.capacity() > 4 * self.by_wire.len() {
@@ -109,9 +116,16 @@ impl<S: Named> Table<S> {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &S> {
-        self.slots.iter().flatten()
+        self.pages.iter().flat_map(|page| page.iter()).flatten()
+    }
+
+    fn slot_mut(&mut self, slot: u32) -> Option<&mut Option<S>> {
+        Some(&mut self.pages.get_mut(slot as usize / PAGE)?[slot as usize % PAGE])
     }
 }
+
+/// Streams that get their memory together: few, since most connections have few streams.
+const PAGE: usize = 4;
 
 fn slot(id: StreamId) -> u32 {
     // The lower half of the name.
@@ -223,7 +237,7 @@ mod tests {
         ids.iter().for_each(|&id| table.bind(id));
         ids.iter().for_each(|&id| assert!(table.remove(id).is_some()));
         table.shrink();
-        assert_eq!((table.slots.capacity(), table.free.capacity(), table.by_wire.capacity()), (0, 0, 0));
+        assert_eq!((table.pages.capacity(), table.free.capacity(), table.by_wire.capacity()), (0, 0, 0));
         let next = table.insert(stream(1));
         assert!(!ids.contains(&next));
     }

@@ -137,6 +137,31 @@ impl Session {
         }
     }
 
+    /// What [`Session::receive`] gets until [`Session::hold_segment`] is part of `segment`, in pieces that follow each
+    /// other: who waits for it may read it there. The one before has to be left.
+    pub fn begin_segment(&mut self, segment: &[u8]) {
+        if let Layer::Sealed(sealed) = &mut self.layer {
+            sealed.mux.begin_segment(segment);
+        }
+    }
+
+    /// All of the segment that there is was received. Keeps the memory until [`Session::leave_segment`] when somebody
+    /// waited for some of it, and gives it back otherwise.
+    pub fn hold_segment(&mut self, segment: Vec<u8>) -> Option<Vec<u8>> {
+        match &mut self.layer {
+            Layer::Clear(_) => Some(segment),
+            Layer::Sealed(sealed) => sealed.mux.hold_segment(segment),
+        }
+    }
+
+    /// What of the segment nobody has read is copied, and its memory is free again; `None` when there is none.
+    pub fn leave_segment(&mut self) -> Option<Vec<u8>> {
+        match &mut self.layer {
+            Layer::Clear(_) => None,
+            Layer::Sealed(sealed) => sealed.mux.leave_segment(),
+        }
+    }
+
     /// The transport ended: the peer sends nothing more.
     pub fn receive_eof(&mut self, events: &mut Vec<Event>) {
         let reason = match (self.life, &self.layer) {
@@ -222,6 +247,16 @@ impl Session {
             return Ok(0);
         }
         Ok(sealed.mux.read(id, into)?)
+    }
+
+    /// What is read next is waited for, and read many bytes at once.
+    pub fn await_bytes(&mut self, id: StreamId) {
+        if let Layer::Sealed(sealed) = &mut self.layer
+            // What is negotiated is read as soon as it is here, which is before the segment is.
+            && !sealed.negotiations.contains(id)
+        {
+            sealed.mux.await_bytes(id);
+        }
     }
 
     /// Queues bytes; how many were taken. When it is fewer than given, [`Event::Writable`] follows.
@@ -387,6 +422,15 @@ impl Session {
         match &self.layer {
             Layer::Clear(_) => false,
             Layer::Sealed(sealed) => self.life != Life::Over && sealed.mux.is_overloaded(),
+        }
+    }
+
+    /// There is a segment to leave.
+    #[must_use]
+    pub fn holds_segment(&self) -> bool {
+        match &self.layer {
+            Layer::Clear(_) => false,
+            Layer::Sealed(sealed) => sealed.mux.holds_segment(),
         }
     }
 

@@ -93,15 +93,45 @@ fn joined((first, second): (&[u8], &[u8])) -> Vec<u8> {
 #[derive(Clone, Debug)]
 enum Step {
     Open,
-    Write { stream: usize, size: usize },
-    Read { stream: usize, size: usize },
-    CloseWrite { stream: usize },
-    StopReading { stream: usize },
-    Release { stream: usize },
-    Reset { stream: usize, code: u32 },
-    Transmit { room: usize },
-    Deliver { most: usize },
-    Wait { millis: u64 },
+    Write {
+        stream: usize,
+        size: usize,
+    },
+    Read {
+        stream: usize,
+        size: usize,
+    },
+    CloseWrite {
+        stream: usize,
+    },
+    StopReading {
+        stream: usize,
+    },
+    Release {
+        stream: usize,
+    },
+    Reset {
+        stream: usize,
+        code: u32,
+    },
+    Transmit {
+        room: usize,
+    },
+    Deliver {
+        most: usize,
+    },
+    /// The same bytes as one segment, of which some came before.
+    DeliverSegment {
+        most: usize,
+        before: usize,
+    },
+    Await {
+        stream: usize,
+    },
+    LeaveSegment,
+    Wait {
+        millis: u64,
+    },
 }
 
 fn step() -> impl Strategy<Value = (bool, Step)> {
@@ -113,9 +143,13 @@ fn step() -> impl Strategy<Value = (bool, Step)> {
         2 => stream.clone().prop_map(|stream| Step::CloseWrite { stream }),
         1 => stream.clone().prop_map(|stream| Step::StopReading { stream }),
         1 => stream.clone().prop_map(|stream| Step::Release { stream }),
-        1 => (stream, 0u32..5).prop_map(|(stream, code)| Step::Reset { stream, code }),
+        1 => (stream.clone(), 0u32..5).prop_map(|(stream, code)| Step::Reset { stream, code }),
         8 => (13usize..66_000).prop_map(|room| Step::Transmit { room }),
-        8 => (1usize..70_000).prop_map(|most| Step::Deliver { most }),
+        4 => (1usize..70_000).prop_map(|most| Step::Deliver { most }),
+        6 => (1usize..70_000, 0usize..2_000)
+            .prop_map(|(most, before)| Step::DeliverSegment { most, before }),
+        6 => stream.clone().prop_map(|stream| Step::Await { stream }),
+        3 => Just(Step::LeaveSegment),
         1 => (0u64..100).prop_map(|millis| Step::Wait { millis }),
     ];
     (any::<bool>(), step)
@@ -216,8 +250,35 @@ impl Side {
     }
 
     fn receive(&mut self, bytes: &[u8], now: Instant) {
+        self.leave_segment();
         let mut events = Vec::new();
         self.yamux.receive(bytes, now, &mut events).unwrap();
+        self.learn_from(events);
+    }
+
+    /// As a session does it: the end of a record that had begun before lies elsewhere, the others where they came.
+    fn receive_segment(&mut self, bytes: Vec<u8>, before: usize, now: Instant) {
+        self.leave_segment();
+        let mut events = Vec::new();
+        self.yamux.begin_segment(&bytes);
+        let (elsewhere, rest) = bytes.split_at(before.min(bytes.len()));
+        let elsewhere = elsewhere.to_vec();
+        self.yamux.receive(&elsewhere, now, &mut events).unwrap();
+        for piece in rest.chunks(20_000) {
+            self.yamux.receive(piece, now, &mut events).unwrap();
+        }
+        let is_given_back = self.yamux.hold_segment(bytes).is_some();
+        assert_ne!(is_given_back, self.yamux.holds_segment());
+        self.learn_from(events);
+    }
+
+    fn leave_segment(&mut self) {
+        let held = self.yamux.holds_segment();
+        assert_eq!(self.yamux.leave_segment().is_some(), held);
+        assert!(!self.yamux.holds_segment());
+    }
+
+    fn learn_from(&mut self, events: Vec<MuxEvent>) {
         for event in events {
             match event {
                 MuxEvent::Opened(id) => {
@@ -299,6 +360,19 @@ impl Pair {
                 let bytes: Vec<u8> = side.outgoing.drain(..count).collect();
                 self.sides[1 - at].receive(&bytes, now);
             }
+            Step::DeliverSegment { most, before } => {
+                let count = most.min(side.outgoing.len());
+                let bytes: Vec<u8> = side.outgoing.drain(..count).collect();
+                self.sides[1 - at].receive_segment(bytes, before, now);
+            }
+            Step::Await { stream } => {
+                if let Some(id) = side.stream(stream)
+                    && side.yamux.available(id) == Ok(Available::Nothing)
+                {
+                    side.yamux.await_bytes(id);
+                }
+            }
+            Step::LeaveSegment => side.leave_segment(),
             Step::Wait { millis } => {
                 self.now = now + Duration::from_millis(millis);
                 for side in &mut self.sides {

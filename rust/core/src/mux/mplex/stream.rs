@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn an_idle_stream_is_small() {
-        assert!(size_of::<Stream>() <= 144, "{}", size_of::<Stream>());
+        assert!(size_of::<Stream>() <= 96, "{}", size_of::<Stream>());
         assert_eq!(size_of::<Option<Stream>>(), size_of::<Stream>());
     }
 }

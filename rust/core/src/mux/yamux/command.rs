@@ -59,9 +59,49 @@ impl Yamux {
     pub fn read(&mut self, id: StreamId, into: &mut [u8]) -> Result<usize, StreamError> {
         let stream = self.streams.get_mut(id).ok_or(StreamError::Unknown)?;
         stream.available()?;
-        let count = stream.unread.copy_out(into);
+        let count = stream.unread.copy_out(&self.segment, into);
         self.after_reading(id, count);
         Ok(count)
+    }
+
+    /// The application waits for what comes next, and reads many bytes at once: until it does, they stay in the
+    /// segment that they come with.
+    pub fn await_bytes(&mut self, id: StreamId) {
+        if let Some(stream) = self.streams.get_mut(id) {
+            stream.is_awaited = true;
+        }
+    }
+
+    /// What [`Yamux::receive`] gets next lies in `bytes`, until [`Yamux::hold_segment`].
+    pub fn begin_segment(&mut self, bytes: &[u8]) {
+        self.segment.begin(bytes);
+    }
+
+    /// All of the segment is received. Keeps the memory until [`Yamux::leave_segment`] when some of it is to be read,
+    /// or gives it back.
+    pub fn hold_segment(&mut self, bytes: Vec<u8>) -> Option<Vec<u8>> {
+        self.segment.hold(bytes)
+    }
+
+    /// There is a segment to leave.
+    #[must_use]
+    pub fn holds_segment(&self) -> bool {
+        self.segment.is_held()
+    }
+
+    /// Copies what of the segment was not read, and gives its memory back; `None` when there is none.
+    pub fn leave_segment(&mut self) -> Option<Vec<u8>> {
+        if !self.segment.is_held() {
+            return None;
+        }
+        for id in self.segment.take_users() {
+            let Some(stream) = self.streams.get_mut(id) else { continue };
+            let before = stream.unread.capacity();
+            stream.unread.leave(&self.segment, &mut self.spares);
+            self.account.resize_inbound(before, stream.unread.capacity());
+        }
+        self.settle();
+        Some(self.segment.take_bytes())
     }
 
     /// Counts the first `count` bytes that [`Yamux::peek`] shows as read.
@@ -191,9 +231,10 @@ impl Yamux {
 
     fn after_reading(&mut self, id: StreamId, count: usize) {
         let Some(stream) = self.streams.get_mut(id) else { return };
+        stream.is_awaited = false;
         self.stats.buffered_in -= count;
         let before = stream.unread.capacity();
-        self.spares.reclaim(&mut stream.unread);
+        stream.unread.reclaim(&mut self.spares);
         self.account.resize_inbound(before, stream.unread.capacity());
         if stream.is_update_due() {
             self.announce(id);

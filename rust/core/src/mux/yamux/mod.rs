@@ -33,6 +33,7 @@ use super::account::Account;
 use super::linger::Linger;
 use super::schedule::Schedule;
 use super::table::Table;
+use super::unread::Segment;
 use super::{Available, MuxConfig, MuxEvent, Role, Stats, StreamError, StreamId, Violation, codes};
 use crate::buffer::SpareBuffers;
 use crate::limits::Budget;
@@ -85,6 +86,7 @@ pub struct Yamux {
 
     account: Account,
     spares: SpareBuffers,
+    segment: Segment,
     keepalive: Keepalive,
     linger: Linger,
     abuse: Abuse,
@@ -133,6 +135,7 @@ impl Yamux {
             schedule: Schedule::new(HEADER_LEN),
             account: Account::new(config, budget),
             spares: SpareBuffers::new(),
+            segment: Segment::default(),
             keepalive: Keepalive::new(config, now),
             linger: Linger::default(),
             abuse: Abuse::new(now),
@@ -174,10 +177,11 @@ impl Yamux {
         self.streams.get(id).ok_or(StreamError::Unknown)?.available()
     }
 
-    /// All that a stream has to read, in two parts, left where it is.
+    /// The first bytes that a stream has to read, in two parts, left where they are; all of them unless it is
+    /// [awaited](Yamux::await_bytes).
     #[must_use]
     pub fn peek(&self, id: StreamId) -> (&[u8], &[u8]) {
-        self.streams.get(id).map_or((&[], &[]), |stream| stream.unread.as_slices())
+        self.streams.get(id).map_or((&[], &[]), |stream| stream.unread.as_slices(&self.segment))
     }
 
     /// The id of a stream on the wire, as the peer names it.
@@ -242,7 +246,7 @@ impl Yamux {
         self.stats.buffered_in -= stream.unread.len();
         self.account.resize_inbound(stream.unread.capacity(), 0);
         stream.unread.consume(usize::MAX);
-        self.spares.reclaim(&mut stream.unread);
+        stream.unread.reclaim(&mut self.spares);
     }
 
     fn forget_unsent(&mut self, id: StreamId) {

@@ -214,8 +214,15 @@ impl Yamux {
             if stream.unread.is_empty() {
                 events.push(MuxEvent::Readable(stream.id));
             }
-            // The one copy on the way in: the bytes lie in a buffer that the next segment needs.
-            self.spares.push(&mut stream.unread, chunk);
+            if self.segment.is_receiving() && (stream.is_awaited || stream.unread.has_places()) {
+                if !stream.unread.has_places() {
+                    self.segment.add_user(stream.id);
+                }
+                stream.unread.place(self.segment.place(chunk));
+            } else {
+                // A copy before that of the reader: the bytes lie in a buffer that the next segment needs.
+                stream.unread.push(&mut self.spares, chunk);
+            }
             self.account.resize_inbound(before, stream.unread.capacity());
             self.stats.buffered_in += chunk.len();
         }

@@ -2,10 +2,10 @@
 
 use super::frame::{ACK, SYN};
 use super::handshake::Handshake;
-use crate::buffer::ByteQueue;
 use crate::mux::schedule::LastFresh;
 use crate::mux::state::State;
 use crate::mux::table::Named;
+use crate::mux::unread::Unread;
 use crate::mux::unsent::Unsent;
 use crate::mux::window::{ReceiveWindow, SendWindow};
 use crate::mux::{Available, StreamError, StreamId};
@@ -26,7 +26,7 @@ pub(super) struct Stream {
     pub(super) reset_code: u32,
 
     /// Received and not read.
-    pub(super) unread: ByteQueue,
+    pub(super) unread: Unread,
     pub(super) receive_window: ReceiveWindow,
     /// Written and not sent.
     pub(super) unsent: Unsent,
@@ -50,6 +50,8 @@ pub(super) struct Stream {
     pub(super) is_scheduled: bool,
     /// It has a place among the announcements.
     pub(super) is_announced: bool,
+    /// The application waits for many bytes.
+    pub(super) is_awaited: bool,
 }
 
 impl Stream {
@@ -71,7 +73,7 @@ impl Stream {
             state: State::Open,
             handshake,
             reset_code: 0,
-            unread: ByteQueue::new(),
+            unread: Unread::new(),
             receive_window: ReceiveWindow::new(now),
             unsent: Unsent::new(),
             send_window: SendWindow::new(),
@@ -84,6 +86,7 @@ impl Stream {
             last_fresh: None,
             is_scheduled: false,
             is_announced: false,
+            is_awaited: false,
         }
     }
 
@@ -170,7 +173,7 @@ mod tests {
     #[test]
     fn an_idle_stream_is_small() {
         // Ten thousand idle streams are to cost less than 1 KB each, the tables included.
-        assert!(size_of::<Stream>() <= 160, "{}", size_of::<Stream>());
+        assert!(size_of::<Stream>() <= 112, "{}", size_of::<Stream>());
         assert_eq!(size_of::<Option<Stream>>(), size_of::<Stream>());
     }
 }
