@@ -39,6 +39,7 @@ class Session:
 
     def __init__(self) -> None:
         self.log: list[str] = []
+        self.is_left = False
         self.answers: dict[str, list[Events]] = {}
 
     def read_socket(self, fileno: int, now: float) -> Events | None:
@@ -49,6 +50,9 @@ class Session:
 
     def expire_socket(self, fileno: int, now: float) -> Events | None:
         return self._answer("expire")
+
+    def leave_segment(self) -> None:
+        self.is_left = True
 
     def close(self, code: int, now: float) -> Events:
         return self._answer("close") or []
@@ -84,6 +88,7 @@ class Scene:
 
     async def ended(self) -> None:
         await self.driver.closed
+        assert self.session.is_left
         assert self.driver._socket.fileno() == -1
 
 

@@ -281,6 +281,9 @@ class Session:
         """The socket can be read."""
     def flush_socket(self, fileno: int, now: float, *, has_room: bool = False) -> list[Event] | None:
         """There may be something to send; `has_room` once the socket that was blocked takes bytes again."""
+    def leave_segment(self) -> None:
+        """Copies what is still where it was decrypted, and gives the buffer back, as a flush does."""
+
     def expire_socket(self, fileno: int, now: float) -> list[Event] | None:
         """The deadline has come."""
 

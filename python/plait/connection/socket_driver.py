@@ -232,4 +232,6 @@ class SocketDriver(Driver):
             self._read(False)
             self._write(False)
             self._socket.close()
+            # What can still be read outlives this, and is not to keep the buffer of all connections.
+            self.session.leave_segment()
             self._gone()

@@ -11,7 +11,7 @@ const MOST_HELD: usize = 8;
 const MOST_SPARE: usize = 2;
 
 /// Keeps the C library from giving memory back to the system after each large read, and taking it again page by page
-/// for the next: that was a tenth of a receiver's time.
+/// for the next, which costs more than copying the bytes.
 ///
 /// glibc learns from the largest block that was freed and had a mapping of its own: it gives the end of its memory back
 /// once twice that is free. So one is freed, of four reads; no page of it was ever touched.

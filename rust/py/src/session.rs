@@ -286,6 +286,10 @@ impl Session {
         Turn::new(&mut self.session, &mut self.wire, fileno, instant(now)?).expire().finish(py)
     }
 
+    fn leave_segment(&mut self) {
+        self.wire.leave_segment(&mut self.session);
+    }
+
     // ---- getters
 
     fn next_timeout(&self) -> Option<f64> {

@@ -66,7 +66,7 @@ impl<'a> Turn<'a> {
 
     /// The socket can be read.
     pub(crate) fn read(mut self) -> Self {
-        self.leave_segment();
+        self.wire.leave_segment(self.session);
         // Taken, not borrowed: a plug-in that is called on the way may come here for another session.
         let mut buffer = buffers::take();
         let mut count = 0;
@@ -108,14 +108,6 @@ impl<'a> Turn<'a> {
         self
     }
 
-    /// The end of the turn in which something was read: whoever waited for it has it by now.
-    pub(crate) fn leave_segment(&mut self) {
-        if let Some(buffer) = self.session.leave_segment() {
-            buffers::give_back(buffer);
-        }
-        self.wire.held = None;
-    }
-
     /// The socket has room again.
     pub(crate) fn unblock(self) -> Self {
         self.wire.is_blocked = false;
@@ -130,8 +122,8 @@ impl<'a> Turn<'a> {
     }
 
     /// The end of a turn.
-    pub(crate) fn flush(mut self) -> Self {
-        self.leave_segment();
+    pub(crate) fn flush(self) -> Self {
+        self.wire.leave_segment(self.session);
         self
     }
 
@@ -254,6 +246,14 @@ impl<'a> Turn<'a> {
 }
 
 impl Wire {
+    /// The end of the turn in which something was read: whoever waited for it has it by now.
+    pub(crate) fn leave_segment(&mut self, session: &mut session::Session) {
+        if let Some(buffer) = session.leave_segment() {
+            buffers::give_back(buffer);
+        }
+        self.held = None;
+    }
+
     /// A flush may send something, or has something to tell.
     pub(crate) fn is_relieved(&self, session: &session::Session) -> bool {
         self.is_overloaded && !session.is_overloaded()
