@@ -7,12 +7,14 @@ import functools
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from plait._core import (
     CLOSED,
+    ESTABLISHED,
     WIRE,
     WIRE_BLOCKED,
     WIRE_ENDED,
@@ -108,6 +110,19 @@ async def test_it_begins_by_sending_and_then_reads(ends):
     assert scene.session.log == ["flush"]
     scene.far.send(b"x")
     await scene.has_called("read")
+    scene.driver.abort()
+    await scene.ended()
+
+
+async def test_whatever_it_is_told_a_flush_follows(ends):
+    scene = Scene(*ends)
+    connection = SimpleNamespace(handle_events=lambda events: None, handle_closed=lambda reason: None)
+    scene.driver._establish = lambda driver, established: connection  # type: ignore[assignment,return-value]
+    scene.session.says("read", [(ESTABLISHED, None)])
+    scene.driver.start()
+    scene.far.send(b"x")
+    await scene.has_called("read")
+    await scene.until(lambda: scene.session.log.count("flush") == 2)
     scene.driver.abort()
     await scene.ended()
 

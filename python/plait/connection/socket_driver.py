@@ -152,8 +152,9 @@ class SocketDriver(Driver):
                 self._watch(flags)
         if events:
             self._dispatch(events)
-        if events or flags & WIRE_MORE:
             # Who was woken by them reads and writes in the next turn, and this comes right behind it.
+            self.flush_soon()
+        elif flags & WIRE_MORE:
             self.flush_soon()
         if error is not None:
             self._end(error)
