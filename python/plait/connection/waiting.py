@@ -6,6 +6,7 @@ any other task gets a future, which is what those wait for without a detour.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from asyncio import AbstractEventLoop, Future, current_task, get_running_loop
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -25,9 +26,9 @@ class StreamTask:
 
     __slots__ = ()
 
+    @abstractmethod
     def wake(self) -> None:
         """Takes the next step soon."""
-        raise NotImplementedError
 
 
 class Running:

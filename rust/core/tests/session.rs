@@ -160,6 +160,32 @@ fn who_waits_before_the_peer_has_agreed_loses_nothing() {
 }
 
 #[test]
+fn what_comes_beside_a_segment_does_not_overtake_it() {
+    let mut pair = Pair::new(&[ECHO]);
+    pair.run();
+    let (ours, theirs) = pair.open(ECHO);
+    assert_eq!(pair.listener.read_all(theirs), (Vec::new(), false));
+    let mut expected = Vec::new();
+    for round in 0..3_u8 {
+        let data = vec![round; 50_000];
+        pair.dialer.session.write(ours, &data).unwrap();
+        expected.extend(data);
+        let mut sent = Vec::new();
+        while pair.dialer.session.transmit(&mut sent, 1 << 20, pair.now, &mut pair.dialer.events) {}
+        let listener = &mut pair.listener;
+        if round == 0 {
+            listener.session.begin_segment(&sent);
+            listener.session.receive(&mut sent, pair.now, &mut listener.events);
+            assert!(listener.session.hold_segment(sent).is_none());
+        } else {
+            // Nobody has left the segment, against the rule.
+            listener.session.receive(&mut sent, pair.now, &mut listener.events);
+        }
+    }
+    assert_eq!(pair.listener.read_all(theirs), (expected, false));
+}
+
+#[test]
 fn an_unknown_protocol_is_refused_and_the_connection_lives() {
     let mut pair = Pair::new(&[ECHO]);
     pair.run();

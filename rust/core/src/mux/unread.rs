@@ -154,7 +154,8 @@ impl Segment {
 
     /// Where to find bytes that are received now, from [`Segment::hold`] on.
     pub(super) fn place(&mut self, data: &[u8]) -> Place {
-        let (base, length) = self.receiving.unwrap_or_default();
+        // What is received beside a segment goes behind it.
+        let (base, length) = self.receiving.unwrap_or((usize::MAX, self.length));
         if let Some(start) = data.as_ptr().addr().checked_sub(base)
             && start + data.len() <= length
         {

@@ -214,8 +214,9 @@ impl Yamux {
             if stream.unread.is_empty() {
                 events.push(MuxEvent::Readable(stream.id));
             }
-            if self.segment.is_receiving() && (stream.is_awaited || stream.unread.has_places()) {
-                if !stream.unread.has_places() {
+            let has_places = stream.unread.has_places();
+            if has_places || (stream.is_awaited && self.segment.is_receiving()) {
+                if !has_places {
                     self.segment.add_user(stream.id);
                 }
                 stream.unread.place(self.segment.place(chunk));
