@@ -536,7 +536,7 @@ class Stream:
             return self._take_lookahead(limit)
         if (data := self._receive(limit)) is None:
             self._reader = waiter
-            return fall_asleep(waiter)
+            return fall_asleep(waiter, self.connection.driver.loop)
         return data
 
     def no_longer_awaited(self, waiter: Waiter) -> None:

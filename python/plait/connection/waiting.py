@@ -7,7 +7,7 @@ any other task gets a future, which is what those wait for without a detour.
 from __future__ import annotations
 
 from abc import abstractmethod
-from asyncio import AbstractEventLoop, Future, current_task, get_running_loop
+from asyncio import AbstractEventLoop, Future, current_task
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -18,7 +18,7 @@ __all__ = ["StreamTask", "Wait", "begin_wait", "fall_asleep", "running", "wake"]
 Wait: TypeAlias = "Waiter | Future[None]"
 
 # To compare it with ours, which are none of asyncio's.
-_current_task: Callable[[], object] = current_task
+_current_task: Callable[[AbstractEventLoop], object] = current_task
 
 
 class StreamTask:
@@ -60,13 +60,13 @@ class _Stranger(StreamTask):
         wake(self._future)
 
 
-def fall_asleep(waiter: Waiter) -> Any:
+def fall_asleep(waiter: Waiter, loop: AbstractEventLoop) -> Any:
     """Begins a wait of whichever task runs; gives what its coroutine has to yield to it."""
     task = running.task
-    if task is not None and task is _current_task():
+    if task is not None and task is _current_task(loop):
         waiter.begin(task)
         return waiter
-    future = get_running_loop().create_future()
+    future = loop.create_future()
     waiter.begin(_Stranger(future))
     # What its own `__await__` says to the task.
     future._asyncio_future_blocking = True
@@ -76,7 +76,7 @@ def fall_asleep(waiter: Waiter) -> Any:
 def begin_wait(loop: AbstractEventLoop) -> Wait:
     """What the running task may await, once and at once; `wake` lets it go on."""
     task = running.task
-    return Waiter(task) if task is not None and task is _current_task() else loop.create_future()
+    return Waiter(task) if task is not None and task is _current_task(loop) else loop.create_future()
 
 
 def wake(wait: Wait) -> None:

@@ -8,7 +8,8 @@ use crate::time::Instant;
 
 /// The streams that have something to send: deficit round robin, in two rows.
 ///
-/// Those that always have more stand in the row of `waiting` and have turns of equally many bytes. Who had
+/// Those that always have more stand in the row of `waiting` and have turns of equally many bytes: long ones where
+/// they are over soon, since they cost less, and short ones on a slow link. Who had
 /// nothing to send until now stands in `fresh` and goes first, for one short turn: a ping or a small
 /// request need not wait until each transfer beside it had its turn. That is a privilege only once for
 /// all turns of the others, so nobody can hold them up with it.
@@ -22,10 +23,20 @@ pub(super) struct Schedule {
     waiting_left: usize,
     /// How many turns of those that wait are over.
     turns: u32,
+    pace: Pace,
     /// The data of one frame.
     piece: usize,
     /// When a message that fits one short turn went before others that wait.
     overtaken: Option<Instant>,
+}
+
+/// How many frames a turn has, by how long turns took.
+#[derive(Debug)]
+struct Pace {
+    frames: u32,
+    /// When that was judged last, and how many turns were over then.
+    judged: Option<Instant>,
+    turns: u32,
 }
 
 /// When a stream was fresh the last time, in turns of those that wait.
@@ -39,8 +50,9 @@ impl Schedule {
             fresh: VecDeque::new(),
             fresh_left: piece,
             waiting: VecDeque::new(),
-            waiting_left: piece * LONG_TURN,
+            waiting_left: piece * LONG_TURN as usize,
             turns: 0,
+            pace: Pace { frames: LONG_TURN, judged: None, turns: 0 },
             piece,
             overtaken: None,
         }
@@ -75,7 +87,7 @@ impl Schedule {
 
     /// The stream at the front has sent `count` bytes and has more: if its turn is over it goes to
     /// the end of those that wait.
-    pub(super) fn spend(&mut self, count: usize) {
+    pub(super) fn spend(&mut self, count: usize, now: Instant) {
         if let Some(front) = self.fresh.front().copied() {
             self.fresh_left = self.fresh_left.saturating_sub(count);
             if self.fresh_left < SMALLEST_PIECE {
@@ -87,7 +99,7 @@ impl Schedule {
             self.waiting_left = self.waiting_left.saturating_sub(count);
             if self.waiting_left < SMALLEST_PIECE {
                 self.waiting.rotate_left(1);
-                self.end_turn();
+                self.end_turn(now);
             }
         }
     }
@@ -102,7 +114,7 @@ impl Schedule {
             }
         } else {
             self.waiting.pop_front();
-            self.end_turn();
+            self.end_turn(now);
         }
     }
 
@@ -124,22 +136,34 @@ impl Schedule {
         self.fresh.len() + self.waiting.len()
     }
 
-    fn end_turn(&mut self) {
+    fn end_turn(&mut self, now: Instant) {
         self.turns = self.turns.wrapping_add(1);
-        let frames = match self.waiting.len() {
-            count if count <= FEW => LONG_TURN,
-            count if count <= MANY => LONG_TURN / 2,
-            _ => 1,
-        };
-        self.waiting_left = self.piece * frames;
+        self.waiting_left = self.piece * self.pace.frames(self.turns, self.waiting.len(), now) as usize;
     }
 }
 
-/// Frames of one turn: whoever reads at the far end is woken for each turn, so long ones cost less there.
-/// With more streams they become shorter, so that nobody waits much longer than some 60 MB take.
-const LONG_TURN: usize = 4;
-const FEW: usize = 1024;
-const MANY: usize = 4096;
+impl Pace {
+    /// Of the next turn, when `turns` are over and `count` streams wait.
+    fn frames(&mut self, turns: u32, count: usize, now: Instant) -> u32 {
+        let passed = now.since(*self.judged.get_or_insert(now));
+        if passed >= JUDGED_EACH {
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
+            let round = passed.saturating_mul(count) / turns.wrapping_sub(self.turns).max(1);
+            let frames = u128::from(self.frames) * ROUND.as_micros() / round.as_micros().max(1);
+            self.frames = u32::try_from(frames).unwrap_or(u32::MAX).clamp(1, LONG_TURN);
+            (self.judged, self.turns) = (Some(now), turns);
+        }
+        self.frames
+    }
+}
+
+/// Most frames of one turn: whoever reads at the far end is woken for each turn, so long ones cost less there.
+const LONG_TURN: u32 = 8;
+
+/// How long the others' turns may take together, if turns of one frame are not longer already: on a slow link nobody
+/// is to wait for a transfer beside his.
+const ROUND: Duration = Duration::from_millis(100);
+const JUDGED_EACH: Duration = Duration::from_millis(10);
 
 /// What one stream sends in one frame while others wait, in bytes with the header: a whole number of
 /// them fills a record of 16, 32 or 48 KiB.
@@ -174,7 +198,7 @@ mod tests {
             schedule.push(id(number), &mut None);
         }
         for _ in 0..count {
-            schedule.spend(PIECE);
+            schedule.spend(PIECE, NOW);
         }
         assert_eq!(schedule.front(), Some(id(1)));
         schedule
@@ -187,9 +211,9 @@ mod tests {
         assert_eq!(schedule.turn_left(), usize::MAX);
         schedule.push(id(2), &mut None);
         assert_eq!(schedule.turn_left(), PIECE);
-        schedule.spend(PIECE - 1000);
+        schedule.spend(PIECE - 1000, NOW);
         assert_eq!((schedule.front(), schedule.turn_left()), (Some(id(1)), 1000));
-        schedule.spend(1000);
+        schedule.spend(1000, NOW);
         assert_eq!((schedule.front(), schedule.turn_left()), (Some(id(2)), PIECE));
     }
 
@@ -199,37 +223,67 @@ mod tests {
         for stream in [1, 2, 3, 1] {
             for _ in 0..LONG_TURN {
                 assert_eq!((schedule.front(), schedule.turn_left()), (Some(id(stream)), PIECE));
-                schedule.spend(PIECE);
+                schedule.spend(PIECE, NOW);
             }
         }
     }
 
-    #[test]
-    fn turns_are_shorter_the_more_streams_there_are() {
-        for (count, frames) in [(FEW, LONG_TURN), (FEW + 1, LONG_TURN / 2), (MANY + 1, 1)] {
-            let mut schedule = busy(count as u64 + 1);
-            schedule.pop(true, NOW);
-            let first = schedule.front();
-            for _ in 0..frames {
-                assert_eq!(schedule.front(), first, "{count}");
-                schedule.spend(PIECE);
-            }
-            assert_ne!(schedule.front(), first, "{count}");
+    /// Lets all have turns for a second, on a link of so many bytes each second.
+    fn send_for_a_second(schedule: &mut Schedule, start: Instant, rate: usize) -> Instant {
+        let mut now = start;
+        while now.since(start) < Duration::from_secs(1) {
+            let count = schedule.turn_left().min(1000);
+            now = now + Duration::from_nanos((count * 1_000_000_000 / rate) as u64);
+            schedule.spend(count, now);
         }
+        now
+    }
+
+    #[test]
+    fn turns_are_as_long_as_all_may_wait_for_them() {
+        let frames = |count: u64, rate| {
+            let mut schedule = busy(count);
+            send_for_a_second(&mut schedule, NOW, rate);
+            schedule.pace.frames
+        };
+        assert_eq!(frames(100, 1_000_000_000), LONG_TURN);
+        // A tenth of a second has 6 MB, a turn of each 1.6 or 6.5 MB with one frame or four.
+        assert!((3..=4).contains(&frames(100, 60_000_000)));
+        assert_eq!(frames(1000, 60_000_000), 1, "however long all wait then");
+    }
+
+    #[test]
+    fn turns_follow_the_link() {
+        let mut schedule = busy(10);
+        let mut now = NOW;
+        for (rate, frames) in [(1_000_000_000, LONG_TURN), (1_000_000, 1), (1_000_000_000, LONG_TURN)] {
+            now = send_for_a_second(&mut schedule, now, rate);
+            assert_eq!(schedule.pace.frames, frames, "{rate}");
+        }
+    }
+
+    #[test]
+    fn a_pause_shortens_turns_for_a_moment_only() {
+        let mut schedule = busy(100);
+        let now = send_for_a_second(&mut schedule, NOW, 1_000_000_000) + Duration::from_secs(3600);
+        schedule.spend(LONG_TURN as usize * PIECE, now);
+        assert_eq!(schedule.pace.frames, 1);
+        send_for_a_second(&mut schedule, now, 1_000_000_000);
+        assert_eq!(schedule.pace.frames, LONG_TURN);
     }
 
     #[test]
     fn who_had_nothing_to_send_goes_first_and_interrupts_no_turn() {
         let mut schedule = busy(2);
-        schedule.spend(PIECE);
+        schedule.spend(PIECE, NOW);
         let mut last = None;
         schedule.push(id(9), &mut last);
         assert_eq!((schedule.front(), schedule.turn_left()), (Some(id(9)), PIECE));
-        schedule.spend(100);
+        schedule.spend(100, NOW);
         schedule.pop(true, NOW);
         assert_eq!(schedule.front(), Some(id(1)));
         for _ in 1..LONG_TURN {
-            schedule.spend(PIECE);
+            schedule.spend(PIECE, NOW);
         }
         assert_eq!(schedule.front(), Some(id(2)));
         assert_eq!(last, Some(0));
@@ -247,7 +301,7 @@ mod tests {
             assert_ne!(schedule.front(), Some(id(9)), "{turns}");
             schedule.waiting.pop_back();
             for _ in 0..LONG_TURN {
-                schedule.spend(PIECE);
+                schedule.spend(PIECE, NOW);
             }
         }
         schedule.push(id(9), &mut last);
@@ -257,12 +311,12 @@ mod tests {
     #[test]
     fn the_next_stream_has_a_whole_turn_when_one_leaves() {
         let mut schedule = busy(3);
-        schedule.spend(10_000);
+        schedule.spend(10_000, NOW);
         schedule.pop(true, NOW);
         assert_eq!(schedule.front(), Some(id(2)));
         for _ in 0..LONG_TURN {
             assert_eq!((schedule.front(), schedule.turn_left()), (Some(id(2)), PIECE));
-            schedule.spend(PIECE);
+            schedule.spend(PIECE, NOW);
         }
         assert_eq!(schedule.front(), Some(id(3)));
     }
@@ -270,7 +324,7 @@ mod tests {
     #[test]
     fn a_rest_too_small_for_a_frame_ends_the_turn() {
         let mut schedule = busy(2);
-        schedule.spend(LONG_TURN * PIECE - SMALLEST_PIECE + 1);
+        schedule.spend(LONG_TURN as usize * PIECE - SMALLEST_PIECE + 1, NOW);
         assert_eq!(schedule.front(), Some(id(2)));
     }
 
@@ -282,7 +336,7 @@ mod tests {
         schedule.push(id(9), &mut last);
         schedule.pop(true, NOW);
         for _ in 0..2 * LONG_TURN {
-            schedule.spend(PIECE);
+            schedule.spend(PIECE, NOW);
         }
         assert_eq!(schedule.turns, 1);
         schedule.push(id(9), &mut last);
@@ -295,14 +349,14 @@ mod tests {
         schedule.pop(true, NOW);
         assert!(!schedule.is_mixed(NOW), "a transfer that ends is none");
         schedule.push(id(9), &mut None);
-        schedule.spend(PIECE);
+        schedule.spend(PIECE, NOW);
         assert!(!schedule.is_mixed(NOW), "nor is one that begins");
         schedule.push(id(8), &mut None);
-        schedule.spend(100);
+        schedule.spend(100, NOW);
         schedule.pop(false, NOW);
         assert!(!schedule.is_mixed(NOW), "nor one that waits for credit");
         schedule.push(id(10), &mut None);
-        schedule.spend(100);
+        schedule.spend(100, NOW);
         schedule.pop(true, NOW);
         assert!(schedule.is_mixed(NOW));
         assert!(schedule.is_mixed(NOW + MIXED / 2));

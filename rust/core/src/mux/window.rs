@@ -16,13 +16,14 @@ pub(super) const INITIAL_WINDOW: u32 = 256 << 10;
 pub(super) struct ReceiveWindow {
     size: u32,
     left: u32,
-    /// When credit was last given.
-    updated: Instant,
+    /// When half of it had gone by for the last time, and what was given back since.
+    halved: Instant,
+    given: u32,
 }
 
 impl ReceiveWindow {
     pub(super) fn new(now: Instant) -> Self {
-        Self { size: INITIAL_WINDOW, left: INITIAL_WINDOW, updated: now }
+        Self { size: INITIAL_WINDOW, left: INITIAL_WINDOW, halved: now, given: 0 }
     }
 
     /// What the peer may still send, in bytes.
@@ -43,6 +44,11 @@ impl ReceiveWindow {
         self.size.saturating_sub(held)
     }
 
+    /// Whether enough was read that the peer may hear of it along with others: a quarter of the window.
+    pub(super) fn is_update_welcome(&self, unread: usize) -> bool {
+        self.credit(unread) >= self.size / 4
+    }
+
     /// Whether enough was read that the peer should hear of it: half of the window, so that it
     /// hears before it has to stop, and not for every few bytes.
     pub(super) fn is_update_due(&self, unread: usize) -> bool {
@@ -53,15 +59,25 @@ impl ReceiveWindow {
     pub(super) fn give(&mut self, credit: u32, now: Instant) {
         debug_assert!(credit <= self.size - self.left);
         self.left = self.left.saturating_add(credit).min(self.size);
-        self.updated = now;
+        self.given = self.given.saturating_add(credit);
+        if self.given >= self.size / 2 {
+            (self.halved, self.given) = (now, 0);
+        }
     }
 
-    /// How many bytes the window should grow by when it is updated `now`: it doubles, up to `max`,
-    /// when half of it went by so fast that the window, not the sender or the reader, was the
-    /// limit. 0 when it should stay, and always while the round trip is not known.
-    pub(super) fn wanted_growth(&self, now: Instant, min_rtt: Option<Duration>, max: u32) -> u32 {
+    /// How many bytes the window should grow by when `credit` is given back `now`: it doubles, up to `max`, when
+    /// half of it went by so fast that the window, not the sender or the reader, was the limit. 0 when it should
+    /// stay, and always while the round trip is not known.
+    pub(super) fn wanted_growth(
+        &self,
+        credit: u32,
+        now: Instant,
+        min_rtt: Option<Duration>,
+        max: u32,
+    ) -> u32 {
         let Some(min_rtt) = min_rtt else { return 0 };
-        if now.since(self.updated) >= min_rtt.max(SHORTEST_RTT) * EPOCH_ROUND_TRIPS {
+        let is_half = self.given.saturating_add(credit) >= self.size / 2;
+        if !is_half || now.since(self.halved) >= min_rtt.max(SHORTEST_RTT) * EPOCH_ROUND_TRIPS {
             return 0;
         }
         max.min(self.size.saturating_mul(2)).saturating_sub(self.size)
@@ -123,6 +139,7 @@ mod tests {
     use proptest::prelude::*;
 
     const RTT: Duration = Duration::from_millis(10);
+    const HALF: u32 = INITIAL_WINDOW / 2;
 
     fn at(millis: u64) -> Instant {
         Instant::from_micros(millis * 1000)
@@ -133,8 +150,9 @@ mod tests {
         let mut window = ReceiveWindow::new(at(0));
         window.receive(200_000);
         assert_eq!(window.credit(200_000), 0);
+        assert!(!window.is_update_welcome(140_000));
         assert_eq!(window.credit(80_000), 120_000);
-        assert!(!window.is_update_due(80_000));
+        assert!(window.is_update_welcome(80_000) && !window.is_update_due(80_000));
         assert!(window.is_update_due(60_000));
         window.give(140_000, at(1));
         assert_eq!(window.left(), INITIAL_WINDOW - 60_000);
@@ -144,28 +162,43 @@ mod tests {
     #[test]
     fn the_window_doubles_when_half_of_it_went_by_within_four_round_trips() {
         let mut window = ReceiveWindow::new(at(0));
-        assert_eq!(window.wanted_growth(at(39), Some(RTT), 16 << 20), INITIAL_WINDOW);
-        assert_eq!(window.wanted_growth(at(40), Some(RTT), 16 << 20), 0);
-        assert_eq!(window.wanted_growth(at(0), None, 16 << 20), 0, "the round trip is not known");
+        assert_eq!(window.wanted_growth(HALF, at(39), Some(RTT), 16 << 20), INITIAL_WINDOW);
+        assert_eq!(window.wanted_growth(HALF, at(40), Some(RTT), 16 << 20), 0);
+        assert_eq!(window.wanted_growth(HALF, at(0), None, 16 << 20), 0, "the round trip is not known");
         window.grow(INITIAL_WINDOW);
         assert_eq!(window.growth(), INITIAL_WINDOW as usize);
         assert_eq!(window.credit(0), INITIAL_WINDOW);
     }
 
     #[test]
+    fn it_takes_half_of_the_window_to_grow_in_however_many_pieces_it_is_given() {
+        let mut window = ReceiveWindow::new(at(0));
+        window.receive(HALF as usize);
+        assert_eq!(window.wanted_growth(HALF / 2, at(1), Some(RTT), 16 << 20), 0);
+        window.give(HALF / 2, at(1));
+        assert_eq!(window.wanted_growth(HALF / 2, at(39), Some(RTT), 16 << 20), INITIAL_WINDOW);
+        assert_eq!(window.wanted_growth(HALF / 2, at(40), Some(RTT), 16 << 20), 0, "since the first piece");
+        window.give(HALF / 2, at(40));
+        assert_eq!(window.wanted_growth(HALF, at(79), Some(RTT), 16 << 20), INITIAL_WINDOW);
+    }
+
+    #[test]
     fn growth_stops_at_the_maximum() {
         let mut window = ReceiveWindow::new(at(0));
-        assert_eq!(window.wanted_growth(at(1), Some(RTT), 300_000), 300_000 - INITIAL_WINDOW);
+        assert_eq!(window.wanted_growth(HALF, at(1), Some(RTT), 300_000), 300_000 - INITIAL_WINDOW);
         window.grow(300_000 - INITIAL_WINDOW);
-        assert_eq!(window.wanted_growth(at(1), Some(RTT), 300_000), 0);
-        assert_eq!(window.wanted_growth(at(1), Some(RTT), 1), 0, "a maximum below the start");
+        assert_eq!(window.wanted_growth(HALF, at(1), Some(RTT), 300_000), 0);
+        assert_eq!(window.wanted_growth(HALF, at(1), Some(RTT), 1), 0, "a maximum below the start");
     }
 
     #[test]
     fn a_round_trip_too_short_to_measure_still_grows() {
         let window = ReceiveWindow::new(at(0));
         let soon = Instant::from_micros(999);
-        assert_eq!(window.wanted_growth(soon, Some(Duration::from_micros(3)), u32::MAX), INITIAL_WINDOW);
+        assert_eq!(
+            window.wanted_growth(HALF, soon, Some(Duration::from_micros(3)), u32::MAX),
+            INITIAL_WINDOW
+        );
     }
 
     #[test]
@@ -196,7 +229,7 @@ mod tests {
                         let credit = window.credit(unread);
                         window.give(credit, at(1));
                     }
-                    _ => window.grow(window.wanted_growth(at(1), Some(RTT), 16 << 20)),
+                    _ => window.grow(window.wanted_growth(HALF, at(1), Some(RTT), 16 << 20)),
                 }
                 let held = u64::from(window.left()) + unread as u64;
                 prop_assert_eq!(held + u64::from(window.credit(unread)), u64::from(window.size));

@@ -89,6 +89,42 @@ fn credit_is_given_for_what_was_read_once_it_is_half_a_window() {
 }
 
 #[test]
+fn credit_for_a_quarter_of_a_window_waits_for_other_frames() {
+    let read = |end: &mut End, id| {
+        end.yamux.consume(id, WINDOW as usize / 4);
+        assert!(!end.yamux.has_pending());
+        assert_eq!(end.flush(), []);
+    };
+    let mut end = End::server();
+    let (id, other) = (end.accepted(1), end.accepted(3));
+    for wire in [1, 3] {
+        end.receive(&data(wire, 0, &vec![0; WINDOW as usize]));
+    }
+    read(&mut end, id);
+    end.write(other, b"data");
+    assert_eq!(end.flush(), [sent(UPDATE, 0, 1, WINDOW / 4), sent_data(3, 0, b"data")]);
+
+    read(&mut end, id);
+    end.receive(&ping(7));
+    assert_eq!(end.flush().len(), 2, "an answer");
+
+    read(&mut end, id);
+    end.yamux.consume(other, WINDOW as usize / 2);
+    assert_eq!(end.flush(), [sent(UPDATE, 0, 1, WINDOW / 4), sent(UPDATE, 0, 3, WINDOW / 2)]);
+
+    read(&mut end, id);
+    end.yamux.reset(other, 0);
+    assert_eq!(end.flush().len(), 2, "a reset");
+
+    let left = WINDOW as usize / 4 - 1;
+    end.receive(&data(1, 0, &vec![0; left]));
+    end.yamux.consume(id, left);
+    assert_eq!(end.flush(), [], "less does not go along either");
+    end.receive(&ping(8));
+    assert_eq!(end.flush().len(), 1);
+}
+
+#[test]
 fn reads_between_two_transmits_make_one_update() {
     let mut end = End::server();
     let id = end.accepted(1);

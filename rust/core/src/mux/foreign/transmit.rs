@@ -106,7 +106,7 @@ impl Foreign {
                 self.tell_writable(id, events);
                 let goes_on = self.streams.get(id).is_some_and(|stream| !stream.is_starved);
                 if goes_on && count < sendable {
-                    self.schedule.spend(count);
+                    self.schedule.spend(count, now);
                     continue;
                 }
             }

@@ -90,7 +90,7 @@ impl Mplex {
                 self.put_data(page, id, count, now);
                 self.tell_writable(id, events);
                 if sendable > count {
-                    self.schedule.spend(count);
+                    self.schedule.spend(count, now);
                     continue;
                 }
             }

@@ -227,6 +227,7 @@ impl Yamux {
         if !std::mem::replace(&mut stream.is_announced, true) {
             self.announcements.push_back(id);
         }
+        self.is_hurried |= stream.is_hurried();
     }
 
     fn after_reading(&mut self, id: StreamId, count: usize) {
@@ -236,7 +237,7 @@ impl Yamux {
         let before = stream.unread.capacity();
         stream.unread.reclaim(&mut self.spares);
         self.account.resize_inbound(before, stream.unread.capacity());
-        if stream.is_update_due() {
+        if stream.is_update_welcome() {
             self.announce(id);
         }
         self.settle();

@@ -38,6 +38,8 @@ impl Yamux {
             let has_data = stream.state.can_send() && stream.sendable() > 0;
             assert!(stream.is_scheduled || !(has_data || stream.is_fin_due()), "nobody sends it: {stream:?}");
             assert!(stream.is_announced || stream.is_scheduled || !stream.owes_flag());
+            let waits = stream.is_announced && stream.is_update_due();
+            assert!(self.is_hurried || !waits, "its credit is not sent: {stream:?}");
         }
     }
 }

@@ -82,6 +82,9 @@ pub struct Yamux {
     control: VecDeque<[u8; HEADER_LEN]>,
     /// Streams that may owe the peer a flag or credit.
     announcements: VecDeque<StreamId>,
+    /// One of them does not wait for other frames. Those of many streams go out together, since each record of its
+    /// own wakes the peer.
+    is_hurried: bool,
     schedule: Schedule,
 
     account: Account,
@@ -132,6 +135,7 @@ impl Yamux {
             body: Body::default(),
             control: VecDeque::new(),
             announcements: VecDeque::new(),
+            is_hurried: false,
             schedule: Schedule::new(HEADER_LEN),
             account: Account::new(config, budget),
             spares: SpareBuffers::new(),

@@ -205,7 +205,7 @@ impl Yamux {
         let Some(stream) = self.body.stream.and_then(|id| self.streams.get_mut(id)) else { return };
         stream.receive_window.receive(chunk.len());
         if stream.discards {
-            if stream.is_update_due() {
+            if stream.is_update_welcome() {
                 let id = stream.id;
                 self.announce(id);
             }

@@ -121,9 +121,19 @@ impl Stream {
         self.fin_owed && self.unsent.is_empty() && self.state.can_send()
     }
 
+    /// The peer may still send, and may hear how much along with others.
+    pub(super) fn is_update_welcome(&self) -> bool {
+        self.state.can_receive() && self.receive_window.is_update_welcome(self.unread.len())
+    }
+
     /// The peer may still send, and should hear how much.
     pub(super) fn is_update_due(&self) -> bool {
         self.state.can_receive() && self.receive_window.is_update_due(self.unread.len())
+    }
+
+    /// What it owes the peer is to go out now, not with the next frame that does.
+    pub(super) fn is_hurried(&self) -> bool {
+        self.owes_flag() || self.is_update_due()
     }
 
     pub(super) fn available(&self) -> Result<Available, StreamError> {

@@ -23,7 +23,7 @@ impl Yamux {
         events: &mut Vec<MuxEvent>,
     ) -> usize {
         let mut page = Page::new(out, room);
-        if matches!(self.phase, Phase::Running | Phase::Leaving { .. }) {
+        if matches!(self.phase, Phase::Running | Phase::Leaving { .. }) && self.has_frames() {
             self.transmit_control(&mut page, now);
             self.transmit_announcements(&mut page, now);
             self.transmit_data(&mut page, now, events);
@@ -48,7 +48,7 @@ impl Yamux {
     fn has_frames(&self) -> bool {
         self.keepalive.has_pending()
             || !self.control.is_empty()
-            || !self.announcements.is_empty()
+            || self.is_hurried
             || !self.schedule.is_empty()
     }
 
@@ -74,14 +74,15 @@ impl Yamux {
             if stream.state.is_over() {
                 continue;
             }
-            let is_update_due = stream.is_update_due();
+            let has_update = stream.is_update_welcome();
             // Data is about to be sent, and carries the flag as well.
             let owes_flag = stream.owes_flag() && stream.sendable() == 0;
-            if is_update_due || owes_flag {
-                let credit = if is_update_due { self.give_credit(id, now) } else { 0 };
+            if has_update || owes_flag {
+                let credit = if has_update { self.give_credit(id, now) } else { 0 };
                 self.put_update(page, id, credit);
             }
         }
+        self.is_hurried &= !self.announcements.is_empty();
     }
 
     /// The credit for what was read, and for the growth of the window if it should grow.
@@ -91,7 +92,8 @@ impl Yamux {
         // What is thrown away need not come faster.
         if !stream.discards {
             let max = self.config.max_stream_window;
-            let more = window.wanted_growth(now, self.keepalive.min_rtt(), max);
+            let read = window.credit(stream.unread.len());
+            let more = window.wanted_growth(read, now, self.keepalive.min_rtt(), max);
             if more > 0 && self.account.try_grow(more as usize) {
                 window.grow(more);
             }
@@ -118,7 +120,7 @@ impl Yamux {
                 self.put_data(page, id, count, now);
                 self.tell_writable(id, events);
                 if sendable > count {
-                    self.schedule.spend(count);
+                    self.schedule.spend(count, now);
                     continue;
                 }
             }
