@@ -25,8 +25,8 @@ from plait._core import (
     WIRE_RELIEVED,
     WIRE_UNMIXED,
 )
-from plait.connection import SocketDriver
-from plait.connection.socket_driver import FEW, NOTSENT_LOWAT
+from plait.connection import SocketDriver, socket_driver
+from plait.connection.socket_driver import FEW, NEAR_BUFFER, NOTSENT_LOWAT
 from plait.exceptions import ConnectionClosedError, UpgradeError
 
 Events = list[tuple[Any, ...]]
@@ -182,6 +182,34 @@ async def test_an_overloaded_session_is_not_read(ends):
     scene.driver.flush_soon()
     await scene.has_called("read")
     scene.driver.abort()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's own account of the path is Linux's")
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("nearest", [1_000_000_000, 0])
+async def test_towards_a_peer_of_this_machine_the_socket_holds_one_write(address, nearest, monkeypatch):
+    monkeypatch.setattr(socket_driver, "NEAR", nearest)
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        server = socket.create_server((address, 0), family=family)
+    except OSError:
+        pytest.skip(f"no {address} here")
+    with server:
+        near = socket.create_connection(server.getsockname()[:2])
+        far, _ = server.accept()
+    near.setblocking(False)
+    with far:
+        held = functools.partial(near.getsockopt, socket.SOL_SOCKET, socket.SO_SNDBUF)
+        usual = held()
+        far.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, NEAR_BUFFER)
+        scene = Scene(near, far)
+        scene.driver.start()
+        # As much of it as this system allows.
+        one_write = far.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+        assert usual != one_write
+        assert held() == (one_write if nearest else usual)
+        scene.driver.abort()
+        await scene.ended()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the option is Linux's")
