@@ -157,8 +157,9 @@ impl Pace {
     }
 }
 
-/// Most frames of one turn: whoever reads at the far end is woken for each turn, so long ones cost less there.
-const LONG_TURN: u32 = 8;
+/// Most frames of one turn: whoever reads at the far end is woken for each turn, so long ones cost less there. Each
+/// reader still holds what the turn before brought, so that longer ones fall out of the caches.
+const LONG_TURN: u32 = 4;
 
 /// How long the others' turns may take together, if turns of one frame are not longer already: on a slow link nobody
 /// is to wait for a transfer beside his.
@@ -247,8 +248,8 @@ mod tests {
             schedule.pace.frames
         };
         assert_eq!(frames(100, 1_000_000_000), LONG_TURN);
-        // A tenth of a second has 6 MB, a turn of each 1.6 or 6.5 MB with one frame or four.
-        assert!((3..=4).contains(&frames(100, 60_000_000)));
+        // A tenth of a second has 4 MB, a turn of each 1.6 or 6.5 MB with one frame or four.
+        assert_eq!(frames(100, 40_000_000), 2);
         assert_eq!(frames(1000, 60_000_000), 1, "however long all wait then");
     }
 

@@ -22,14 +22,14 @@ fn one_stream_alone_fills_the_record() {
 fn several_streams_take_turns_in_frames_of_at_most_16_kib() {
     let mut end = End::new();
     for (id, _) in streams(&mut end, 3) {
-        end.write(id, &[0; 200_000]);
+        end.write(id, &[0; 100_000]);
     }
-    let frames: Vec<_> = (0..7).flat_map(|_| end.transmit(32 << 10)).collect();
+    let frames: Vec<_> = (0..5).flat_map(|_| end.transmit(32 << 10)).collect();
     assert!(frames.iter().all(|frame| frame.body.len() <= 16 << 10));
     let order: Vec<_> = frames.iter().map(|frame| frame.stream).collect();
     assert_eq!(
         order,
-        [0, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1],
+        [0, 1, 2, 0, 0, 0, 0, 1, 1, 1],
         "a short turn, then long ones; two frames fill a record"
     );
 }

@@ -25,14 +25,14 @@ fn several_streams_take_turns_in_frames_of_at_most_16_kib() {
     let mut end = End::client();
     let streams = streams(&mut end, 3);
     for &(id, _) in &streams {
-        end.write(id, &[0; 200_000]);
+        end.write(id, &[0; 100_000]);
     }
-    let frames: Vec<_> = (0..6).flat_map(|_| end.transmit(32 << 10)).collect();
+    let frames: Vec<_> = (0..5).flat_map(|_| end.transmit(32 << 10)).collect();
     assert!(frames.iter().all(|frame| frame.length <= 16 << 10));
     let order: Vec<_> = frames.iter().map(|frame| frame.stream).collect();
     assert_eq!(
         order,
-        [1, 3, 5, 1, 1, 1, 1, 1, 1, 1, 1, 3],
+        [1, 3, 5, 1, 1, 1, 1, 3, 3, 3],
         "a short turn, then long ones; two frames fill a record"
     );
 }
@@ -76,9 +76,9 @@ fn a_turn_goes_on_in_the_next_record() {
     let frames: Vec<_> = (0..60).flat_map(|_| end.transmit(5000)).collect();
     let sent =
         |wire| frames.iter().filter(|frame| frame.stream == wire).map(|frame| frame.length).sum::<u32>();
-    assert!(sent(1).abs_diff(sent(3)) <= 128 << 10, "{} and {}", sent(1), sent(3));
+    assert!(sent(1).abs_diff(sent(3)) <= 64 << 10, "{} and {}", sent(1), sent(3));
     let turns = frames.windows(2).filter(|pair| pair[0].stream != pair[1].stream).count();
-    assert!((3..=4).contains(&turns), "some 290,000 bytes are two short turns and two long ones: {turns}");
+    assert!((4..=6).contains(&turns), "some 290,000 bytes are two short turns and four long ones: {turns}");
 }
 
 #[test]
@@ -93,15 +93,11 @@ fn a_small_request_goes_before_transfers_that_wait() {
         end.transmit(32 << 10);
     }
     for _ in 0..3 {
-        for &(id, wire) in transfers {
-            end.receive(&update(wire, 0, 128 << 10));
-            end.write(id, &[0; 128 << 10]);
-        }
         end.write(asks.0, b"a question");
         let frames = end.transmit(32 << 10);
         assert_eq!((frames[0].stream, frames[0].length), (1, 10));
-        // All others have a turn before it may go first again: eight of 128 KiB are 32 records.
-        for _ in 0..32 {
+        // All others have a turn before it may go first again: eight of 64 KiB are sixteen records.
+        for _ in 0..16 {
             end.transmit(32 << 10);
         }
     }
