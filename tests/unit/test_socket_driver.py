@@ -188,7 +188,7 @@ async def test_an_overloaded_session_is_not_read(ends):
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 @pytest.mark.parametrize("nearest", [1_000_000_000, 0])
 async def test_towards_a_peer_of_this_machine_the_socket_holds_one_write(address, nearest, monkeypatch):
-    monkeypatch.setattr(socket_driver, "NEAR", nearest)
+    monkeypatch.setattr(socket_driver, "NEAR_RTT", nearest)
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         server = socket.create_server((address, 0), family=family)

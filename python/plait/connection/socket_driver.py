@@ -47,8 +47,8 @@ AS_MANY_AS_FIT = 0
 # The socket's buffer towards a peer of this machine: one write of the session. The kernel makes it twice as
 # much, for what it costs to keep. More would fall out of the caches before the peer reads it.
 NEAR_BUFFER = 512 * 1024
-# Who is further away, in microseconds, is not on this machine, or is to be treated as if it were not.
-NEAR = 1000
+# Microseconds. On loopback it takes ten or so; where it takes longer, somebody simulates a distance.
+NEAR_RTT = 1000
 # Where `struct tcp_info` of <linux/tcp.h> has the round trip.
 TCP_INFO_RTT = struct.Struct("=68xI")
 
@@ -263,4 +263,4 @@ def _is_near(sock: socket.socket) -> bool:
     except OSError:  # gone already, or not TCP
         return False
     round_trip: int = TCP_INFO_RTT.unpack(info)[0]
-    return round_trip < NEAR
+    return round_trip < NEAR_RTT

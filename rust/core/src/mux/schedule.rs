@@ -9,10 +9,9 @@ use crate::time::Instant;
 /// The streams that have something to send: deficit round robin, in two rows.
 ///
 /// Those that always have more stand in the row of `waiting` and have turns of equally many bytes: long ones where
-/// they are over soon, since they cost less, and short ones on a slow link. Who had
-/// nothing to send until now stands in `fresh` and goes first, for one short turn: a ping or a small
-/// request need not wait until each transfer beside it had its turn. That is a privilege only once for
-/// all turns of the others, so nobody can hold them up with it.
+/// they are over soon, since they cost less, and short ones on a slow link. Who had nothing to send until now stands
+/// in `fresh` and goes first, for one short turn: a ping or a small request need not wait until each transfer beside it
+/// had its turn. That is a privilege only once for all turns of the others, so nobody can hold them up with it.
 ///
 /// Only the stream at the front of a row can be in the middle of its turn, so one counter for each does.
 #[derive(Debug)]
@@ -146,7 +145,7 @@ impl Pace {
     /// Of the next turn, when `turns` are over and `count` streams wait.
     fn frames(&mut self, turns: u32, count: usize, now: Instant) -> u32 {
         let passed = now.since(*self.judged.get_or_insert(now));
-        if passed >= JUDGED_EACH {
+        if passed >= JUDGED_EVERY {
             let count = u32::try_from(count).unwrap_or(u32::MAX);
             let round = passed.saturating_mul(count) / turns.wrapping_sub(self.turns).max(1);
             let frames = u128::from(self.frames) * ROUND.as_micros() / round.as_micros().max(1);
@@ -164,7 +163,8 @@ const LONG_TURN: u32 = 4;
 /// How long the others' turns may take together, if turns of one frame are not longer already: on a slow link nobody
 /// is to wait for a transfer beside his.
 const ROUND: Duration = Duration::from_millis(100);
-const JUDGED_EACH: Duration = Duration::from_millis(10);
+/// Short beside a round, and long enough for a clock of milliseconds.
+const JUDGED_EVERY: Duration = Duration::from_millis(10);
 
 /// What one stream sends in one frame while others wait, in bytes with the header: a whole number of
 /// them fills a record of 16, 32 or 48 KiB.
