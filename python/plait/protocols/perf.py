@@ -97,6 +97,8 @@ class PerfServer:
             received += len(chunk)
             if received > self._max_bytes:
                 raise LimitError(f"an upload of more than {self._max_bytes} bytes")
+            # Not held while it waits: the next piece gets its memory, which caches still have.
+            del chunk
         return size
 
 
@@ -124,6 +126,7 @@ async def measure(connection: Connection, upload: int, download: int) -> PerfRes
                 received += len(chunk)
                 if received > download:
                     break
+                del chunk
         end = time.perf_counter()
         if received != download:
             raise RemoteProtocolError(f"{received} bytes came back where {download} were asked for")

@@ -175,8 +175,8 @@ impl SpareBuffers {
 /// the allocator.
 const MAX_SPARES: usize = 16;
 
-/// The largest queue that one segment from the socket (512 KiB) fills, with the slack of a ring that
-/// doubles.
+/// What one read of the socket fills (1 MiB), without the slack of a ring that doubles: seldom is all of
+/// it one stream's that nobody reads.
 const MAX_SPARE_BYTES: usize = 1 << 20;
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 
-/// One read of the socket. Loopback and fast links fill it; larger ones fall out of the second-level cache.
-pub(crate) const READ_SIZE: usize = 512 << 10;
+/// One read of the socket: what loopback's holds at most towards a near peer. What waits for the next read cools down.
+pub(crate) const READ_SIZE: usize = 1 << 20;
 
 /// Sessions that may keep what they have read until the end of a turn; more of them copy it.
 const MOST_HELD: usize = 8;
@@ -14,9 +14,9 @@ const MOST_SPARE: usize = 2;
 /// for the next, which costs more than copying the bytes.
 ///
 /// glibc learns from the largest block that was freed and had a mapping of its own: it gives the end of its memory back
-/// once twice that is free. So one is freed, of four reads; no page of it was ever touched.
+/// once twice that is free. So one is freed, of two reads; no page of it was ever touched.
 pub(crate) fn keep_memory() {
-    drop(std::hint::black_box(Vec::<u8>::with_capacity(4 * READ_SIZE)));
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(2 * READ_SIZE)));
 }
 
 thread_local! {

@@ -6,6 +6,7 @@ import asyncio
 import random
 import subprocess
 import sys
+import weakref
 
 import pytest
 
@@ -78,6 +79,27 @@ async def test_a_listener_counts_what_came() -> None:
         assert TRAILER.unpack(trailer) == (12345,)
         assert 1000 <= count - len(GO) - TRAILER.size <= 5000
         await link.close()
+
+
+async def test_who_drains_a_pipe_holds_nothing_while_it_waits() -> None:
+    class Piece(bytearray):
+        """Neither bytes nor what inherits from them takes a weak reference."""
+
+    class Pieces:
+        last: weakref.ref[Piece] | None = None
+
+        def __init__(self) -> None:
+            self.left = [bytes([number]) * 20 for number in range(3)]
+
+        async def read(self, n: int) -> bytes:
+            assert self.last is None or self.last() is None
+            if not self.left:
+                return b""
+            piece = Piece(self.left.pop(0))
+            self.last = weakref.ref(piece)
+            return piece
+
+    assert await drain(Pieces()) == (60, b"\2" * TRAILER.size)  # type: ignore[arg-type]
 
 
 async def test_a_slow_reader_reads_slowly() -> None:
