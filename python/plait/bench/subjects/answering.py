@@ -71,31 +71,37 @@ async def answer(pipe: Pipe) -> None:
     match request.verb:
         case "reply":
             # Here and not in a function of its own: thousands of these wait at once, and are weighed.
-            message, rest = BLOCK[: request.size], 0
+            message, rest = _block(request.size), 0
+            del request
             while data := await pipe.read(READ_SIZE):
                 whole, rest = divmod(rest + len(data), len(message))
+                del data
                 for _ in range(whole):
                     await pipe.write(message)
             await pipe.write_eof()
         case "bulk":
-            await pipe.write(GO)
-            await read_exactly(pipe, len(GO))
-            # Without a task where there is nothing to send: thousands of pipes may be served at once.
-            if request.seconds:
-                async with asyncio.TaskGroup() as both:
-                    both.create_task(send(pipe, request.size, request.seconds, request.most))
-                    reading = both.create_task(drain(pipe))
-                count, _ = reading.result()
-            else:
-                count, _ = await drain(pipe)
-            await pipe.write(TRAILER.pack(count))
-            await pipe.write_eof()
+            await _answer_bulk(pipe, request)
         case "slow":
             count = await _read_slowly(pipe, request.size, request.seconds)
             await pipe.write(TRAILER.pack(count))
             await pipe.write_eof()
             # The other end resets once it has read that: what it wrote is never to be read here.
             await asyncio.sleep(request.seconds)
+
+
+async def _answer_bulk(pipe: Pipe, request: Request) -> None:
+    await pipe.write(GO)
+    await read_exactly(pipe, len(GO))
+    # Without a task where there is nothing to send: thousands of pipes may be served at once.
+    if request.seconds:
+        async with asyncio.TaskGroup() as both:
+            both.create_task(send(pipe, request.size, request.seconds, request.most))
+            reading = both.create_task(drain(pipe))
+        count, _ = reading.result()
+    else:
+        count, _ = await drain(pipe)
+    await pipe.write(TRAILER.pack(count))
+    await pipe.write_eof()
 
 
 @lru_cache(maxsize=1)
