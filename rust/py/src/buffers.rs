@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-/// One read of the socket: what loopback's holds at most towards a near peer. What waits for the next read cools down.
+/// One read of the socket: as much as a near peer may have in it. What a read leaves has left the caches by the next.
 pub(crate) const READ_SIZE: usize = 1 << 20;
 
 /// Sessions that may keep what they have read until the end of a turn; more of them copy it.
