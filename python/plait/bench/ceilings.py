@@ -13,11 +13,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Protocol, Self
 
 from plait.bench.cores import pinned
 from plait.bench.subjects.child import Child
+from plait.bench.unbroken import unbroken
 
 __all__ = ["Ceilings", "MachineCeilings"]
 
@@ -78,13 +80,14 @@ class MachineCeilings:
         return found
 
     def _start(self) -> None:
-        self._child = Child("plait.bench.ceilings", "the other end of the loopback ceiling")
-        try:
-            told = self._child.ask({"core": self._cores[1] if self._cores else None}, PATIENCE)
-            self._port = int(told["port"])
-        except BaseException:
-            self._child.stop()
-            raise
+        with ExitStack() as stack:
+            with unbroken():
+                child = stack.enter_context(
+                    Child("plait.bench.ceilings", "the other end of the loopback ceiling")
+                )
+            told = child.ask({"core": self._cores[1] if self._cores else None}, PATIENCE)
+            self._child, self._port = child, int(told["port"])
+            stack.pop_all()
 
     def _loopback(self) -> float:
         """Bytes per second, up to when the other end has them."""

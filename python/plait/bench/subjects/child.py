@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from plait.bench.subjects.contender import ContenderError, UnsupportedError
+from plait.bench.unbroken import unbroken
 
 __all__ = ["Child"]
 
@@ -29,6 +30,8 @@ QUOTED = 120
 
 class Child:
     """Runs `python -m module` from when it is made until the context is left.
+
+    Ctrl-C may come between the two: who makes it does so `unbroken`, up to where it is sure to be stopped.
 
     Args:
         module: that speaks the protocol.
@@ -98,15 +101,16 @@ class Child:
         return ContenderError(f"{self.name} ended ({_status(status)}){': ' + said if said else ''}")
 
     def stop(self) -> None:
-        """Ends it, at once. Calling it twice is fine."""
+        """Ends it, at once; an interrupt waits for that. Calling it twice is fine."""
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None
-        process.kill()
-        process.wait()
-        process.stdin.close()
-        process.stdout.close()
-        self._words.close()
+        with unbroken():
+            process.kill()
+            process.wait()
+            process.stdin.close()
+            process.stdout.close()
+            self._words.close()
 
     def _read_line(self, deadline: float, seconds: float) -> bytes:
         assert self._process.stdout is not None

@@ -11,7 +11,7 @@ import math
 import shlex
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
@@ -19,6 +19,7 @@ from plait.bench.results import Subject
 from plait.bench.subjects.contender import ContenderError, Setting, UnsupportedError
 from plait.bench.subjects.pace import Pace
 from plait.bench.subjects.programs import Program, one_line
+from plait.bench.unbroken import unbroken
 from plait.bench.works import Answered, Bulk, Churned, ConnectionChurn, Moved, PipeChurn, Requests, Work
 from plait.exceptions import ConfigError
 
@@ -123,8 +124,10 @@ class RunningPeer:
         """Starts the listener, in place of one that is there. Raises `ContenderError`."""
         self.stop()
         argv = self._peer.argv("listen", "--seconds", f"{LIFETIME:.0f}")
-        self._listener, self._since = Program(self._peer.name, argv, self._cores[1]), time.monotonic()
-        addresses = self._listener.event("listening", self._patience).get("addrs")
+        with unbroken():
+            listener = self._listener = Program(self._peer.name, argv, self._cores[1])
+        self._since = time.monotonic()
+        addresses = listener.event("listening", self._patience).get("addrs")
         address = _loopback(addresses)
         if address is None:
             raise ContenderError(f"{self._peer.name} listens on no loopback address: {_shown(addresses)}")
@@ -138,9 +141,10 @@ class RunningPeer:
 
     def stop(self) -> None:
         """Ends the listener."""
-        listener, self._listener = self._listener, None
-        if listener is not None:
-            listener.stop()
+        with unbroken():
+            listener, self._listener = self._listener, None
+            if listener is not None:
+                listener.stop()
 
     def measure(self, work: Work[T], patience: float) -> T:
         """As `Running.measure`."""
@@ -211,7 +215,11 @@ class RunningPeer:
         before = listener.cpu_seconds()
         argv = self._peer.argv(command, "--to", self._address, *arguments)
         try:
-            with Program(f"{self._peer.name} {command}", argv, self._cores[0]) as dialer:
+            with ExitStack() as stack:
+                with unbroken():
+                    dialer = stack.enter_context(
+                        Program(f"{self._peer.name} {command}", argv, self._cores[0])
+                    )
                 answer = Answer(self._peer.name, dialer.result(max(0.0, end - time.monotonic())))
         except ContenderError as error:
             if listener.has_ended(DYING):

@@ -23,6 +23,7 @@ from typing import IO, Any, Self
 
 from plait.bench.cores import pinned
 from plait.bench.subjects.contender import ContenderError, UnsupportedError
+from plait.bench.unbroken import unbroken
 
 __all__ = ["Program", "ProgramError", "one_line"]
 
@@ -33,6 +34,8 @@ class ProgramError(ContenderError):
 
 class Program:
     """Runs from when it is made until the context is left, in a session of its own.
+
+    Ctrl-C may come between the two: who makes it does so `unbroken`, up to where it is sure to be stopped.
 
     Args:
         name: for messages.
@@ -146,7 +149,14 @@ class Program:
             return None
 
     def stop(self) -> None:
-        """Ends it and all of its session; waits `PATIENCE` seconds for an orderly end. May be repeated."""
+        """Ends it and all of its session; waits `PATIENCE` seconds for an orderly end. May be repeated.
+
+        An interrupt waits for that as well.
+        """
+        with unbroken():
+            self._stop()
+
+    def _stop(self) -> None:
         if not self.has_ended():
             self._signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):

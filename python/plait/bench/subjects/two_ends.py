@@ -15,6 +15,7 @@ from plait.bench.subjects.child import Child
 from plait.bench.subjects.contender import ContenderError, Setting, UnsupportedError
 from plait.bench.subjects.listening import order
 from plait.bench.subjects.loops import loop_factory
+from plait.bench.unbroken import unbroken
 from plait.bench.works.work import Usage
 from plait.exceptions import PlaitError
 
@@ -49,7 +50,8 @@ class TwoEnds:
             child, address = None, ""
             if setting.processes > 1 and not self.ends.shares_memory:
                 told = order(self.ends, setting.cores[1] if setting.cores else None)
-                child = stack.enter_context(Child("plait.bench.subjects.listening", "the listener"))
+                with unbroken():
+                    child = stack.enter_context(Child("plait.bench.subjects.listening", "the listener"))
                 address = str(child.ask(told, setting.patience).get("address", ""))
             runner = stack.enter_context(asyncio.Runner(loop_factory=loop_factory(self.subject.loop)))
             running = _Running(self.ends, runner, child, setting.patience)
