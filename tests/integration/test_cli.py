@@ -118,7 +118,9 @@ class TestSendAndReceive:
 
 
 class TestInterrupts:
-    @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+    @pytest.mark.parametrize(
+        ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+    )
     def test_of_a_waiting_receiver(self, tmp_path: Path, number: signal.Signals, status: int) -> None:
         with receiver(tmp_path / "inbox", "--json") as recv:
             recv.process.send_signal(number)

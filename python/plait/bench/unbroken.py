@@ -13,14 +13,14 @@ __all__ = ["unbroken"]
 
 @contextmanager
 def unbroken() -> Iterator[None]:
-    """Ctrl-C, and SIGTERM where Python handles it, wait until this is left; then their handlers run.
+    """Ctrl-C, and SIGTERM and SIGHUP where Python handles them, wait; their handlers run when this is left.
 
     For what takes a moment, or has a limit. It may be nested, and does nothing outside of the main thread,
     where no handler runs.
     """
     with ExitStack() as stack:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in ENDING:
                 # What is ignored or ends the process has no handler that could tear anything apart.
                 if callable(signal.getsignal(number)):
                     stack.enter_context(_waiting(number))
@@ -47,3 +47,7 @@ def _waiting(number: signal.Signals) -> Iterator[None]:
             raise
         if came:
             signal.raise_signal(number)
+
+
+# Windows has no SIGHUP.
+ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]

@@ -13,6 +13,7 @@ from typing import Any
 
 from plait.cli import bench, identity, info, ping, recv, send, version
 from plait.cli.arguments import add_output
+from plait.cli.endings import INTERRUPTED, ending_signals, status_of
 from plait.cli.output import Output
 from plait.exceptions import ConfigError, InvalidMultiaddrError, InvalidPeerIdError, PlaitError
 
@@ -36,8 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except KeyboardInterrupt:
         return INTERRUPTED
-    except _TerminatedError:
-        return TERMINATED
+    except _EndedError as ended:
+        return status_of(ended.number)
     except BrokenPipeError:
         # Whoever read our output (`plait … | head`) has gone.
         _forget_output()
@@ -72,37 +73,41 @@ def _start_log(verbose: int) -> None:
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
 
 
-class _TerminatedError(Exception):
-    """SIGTERM."""
+class _EndedError(Exception):
+    """By a signal that is no Ctrl-C."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 def _run(command: Coroutine[Any, Any, int]) -> int:
     import plait
 
-    return plait.run(_until_terminated(command))
+    return plait.run(_until_ended(command))
 
 
-async def _until_terminated(command: Coroutine[Any, Any, int]) -> int:
-    """Ends on SIGTERM as on Ctrl-C, so that no temporary file stays behind."""
+async def _until_ended(command: Coroutine[Any, Any, int]) -> int:
+    """Ends on SIGTERM and SIGHUP as on Ctrl-C, so that no temporary file stays behind."""
     import asyncio
 
     task = asyncio.current_task()
     assert task is not None  # a coroutine that runs is in a task
-    terminated = False
+    ended: list[signal.Signals] = []
 
-    def terminate() -> None:
-        nonlocal terminated
-        terminated = True
+    def end(number: signal.Signals) -> None:
+        ended.append(number)
         task.cancel()
 
-    # Windows has no such signal for us.
+    # Loops on Windows handle none.
     with contextlib.suppress(NotImplementedError):
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
+        for number in ending_signals():
+            asyncio.get_running_loop().add_signal_handler(number, end, number)
     try:
         return await command
     except asyncio.CancelledError:
-        if terminated:
-            raise _TerminatedError from None
+        if ended:
+            raise _EndedError(ended[0]) from None
         raise
 
 
@@ -133,15 +138,13 @@ def _parser() -> argparse.ArgumentParser:
 
 FAILED = 1
 USAGE = 2
-# 128 and the signal's number, as shells have it.
-INTERRUPTED = 128 + 2
-TERMINATED = 128 + 15
 
 EPILOG = """\
 exit status:
   0    done
   1    it failed: no connection, a file that did not arrive, …
   2    wrong usage: an option, an address or a peer id that cannot be
+  129  SIGHUP: the terminal was closed
   130  Ctrl-C
   143  SIGTERM
 """

@@ -48,10 +48,12 @@ class Output:
             with contextlib.suppress(OSError):
                 self.result(event, code=code, message=text, **fields)
                 return
-        print(f"plait: {text}", file=sys.stderr, flush=True)
-        while self.verbosity > 0 and (cause := error.__cause__) is not None:
-            print(f"  because of {type(cause).__name__}: {cause}", file=sys.stderr, flush=True)
-            error = cause
+        # A terminal that was closed hears nothing, and the exit status says the rest.
+        with contextlib.suppress(OSError):
+            print(f"plait: {text}", file=sys.stderr, flush=True)
+            while self.verbosity > 0 and (cause := error.__cause__) is not None:
+                print(f"  because of {type(cause).__name__}: {cause}", file=sys.stderr, flush=True)
+                error = cause
 
     def defect(self, error: BaseException) -> None:
         """An error that nothing a user or a peer does should cause."""

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import select
 import shlex
 import signal
 import subprocess
@@ -90,7 +91,9 @@ class TestARun:
 
 
 class TestBrokenOff:
-    @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+    @pytest.mark.parametrize(
+        ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+    )
     def test_what_was_measured_is_kept(self, tmp_path: Path, number: signal.Signals, status: int) -> None:
         # There is more than one row, and each of those behind the first finding takes longer than a signal.
         words = [*TINY, *RAW, "--scenario", "bulk-up", "--seconds", "0.2", "--json"]
@@ -111,6 +114,32 @@ class TestBrokenOff:
             running.send_after("progress", signal.SIGINT)
             assert running.to_the_end()[-1]["finished"] is False
             assert running.process.returncode == 130
+
+    def test_its_terminal_is_closed(self, tmp_path: Path) -> None:
+        words = [*TINY, *RAW, "--scenario", "bulk-up", "--seconds", "0.2", "--out", "out"]
+        ours, its = os.openpty()
+        process = subprocess.Popen(
+            [*PLAIT, *words], stdin=its, stdout=its, stderr=its, cwd=tmp_path, env=marked(tmp_path)
+        )
+        os.close(its)
+        try:
+            # The first scenario is done then.
+            shown = b""
+            while b"request-response" not in shown:
+                assert select.select([ours], [], [], PATIENCE)[0], shown
+                shown += os.read(ours, 1 << 16)
+            # As the kernel does it, for a process that is in the foreground of its terminal.
+            os.close(ours)
+            process.send_signal(signal.SIGHUP)
+            process.wait(PATIENCE)
+        finally:
+            process.kill()
+            process.wait()
+        assert descendants(tmp_path) == []
+        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == FILES
+        run = load(tmp_path / "out" / "results.jsonl")
+        assert samples(run)
+        assert not run.finished
 
 
 class TestFiles:

@@ -35,7 +35,8 @@ def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Use]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(measuring, "choose", lambda options: Plan(scenarios=(), contenders=()))
     monkeypatch.setattr(measuring, "environment", lambda versions: ENVIRONMENT)
-    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
 
     def use(findings: list[Finding], then: Callable[[], None] = lambda: None) -> None:
         def run(plan: Plan, watcher: Watcher, *, environment: Environment) -> Run:
@@ -56,7 +57,7 @@ def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Use]:
         monkeypatch.setattr(measuring, "run_plan", run)
 
     yield use
-    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+    assert [signal.getsignal(number) for number in numbers] == before
 
 
 def interrupted() -> None:
@@ -115,6 +116,7 @@ def test_what_cannot_be_measured_is_told_once(engine: Use, capsys: pytest.Captur
         (interrupted, 130),
         (lambda: signal.raise_signal(signal.SIGINT), 130),
         (lambda: signal.raise_signal(signal.SIGTERM), 143),
+        (lambda: signal.raise_signal(signal.SIGHUP), 129),
     ],
 )
 def test_broken_off(
@@ -148,7 +150,9 @@ def test_ctrl_c_between_two_findings_costs_none(
     assert run.findings == MEASURED
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 @pytest.mark.parametrize("where", ["_agents", "table"])
 def test_before_and_after_measuring(
     engine: Use, monkeypatch: pytest.MonkeyPatch, where: str, number: signal.Signals, status: int
@@ -175,6 +179,16 @@ def test_in_the_background_of_a_shell(engine: Use) -> None:
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_nohup(engine: Use) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        engine(MEASURED, lambda: signal.raise_signal(signal.SIGHUP))
+        assert main(["bench", "--out", "out"]) == 0
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_broken_off_before_anything_was_measured(engine: Use, tmp_path: Path) -> None:

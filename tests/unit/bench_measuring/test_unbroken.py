@@ -21,27 +21,28 @@ from plait.bench.unbroken import unbroken
 from plait.bench.works import Requests
 
 PATIENCE = 20.0
+NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FAKE = (sys.executable, str(Path(__file__).parents[2] / "integration" / "bench" / "fake_peer.py"))
 
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
     """Each test leaves them as they were."""
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    before = [signal.getsignal(number) for number in NUMBERS]
     yield
-    after = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+    after = [signal.getsignal(number) for number in NUMBERS]
+    for number, handler in zip(NUMBERS, before, strict=True):
         signal.signal(number, handler)
     assert after == before
 
 
-@pytest.fixture
-def terminated() -> Iterator[list[int]]:
-    """The SIGTERMs that arrived at the handler."""
-    heard: list[int] = []
-    before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
-    yield heard
-    signal.signal(signal.SIGTERM, before)
+@pytest.fixture(params=NUMBERS[1:])
+def heard(request: pytest.FixtureRequest) -> Iterator[tuple[signal.Signals, list[int]]]:
+    """A signal that Python handles, and those that arrived at its handler."""
+    number, arrived = request.param, []
+    before = signal.signal(number, lambda number, frame: arrived.append(number))
+    yield number, arrived
+    signal.signal(number, before)
 
 
 class TestWaiting:
@@ -54,22 +55,24 @@ class TestWaiting:
             done.append("behind")
         assert done == ["inside"]
 
-    def test_so_does_sigterm_where_python_handles_it(self, terminated: list[int]) -> None:
+    def test_so_does_what_else_python_handles(self, heard: tuple[signal.Signals, list[int]]) -> None:
+        number, arrived = heard
         with unbroken():
-            signal.raise_signal(signal.SIGTERM)
-            assert terminated == []
-        assert terminated == [signal.SIGTERM]
+            signal.raise_signal(number)
+            assert arrived == []
+        assert arrived == [number]
 
-    def test_nothing_comes_when_nothing_came(self, terminated: list[int]) -> None:
+    def test_nothing_comes_when_nothing_came(self, heard: tuple[signal.Signals, list[int]]) -> None:
         with unbroken():
             pass
-        assert terminated == []
+        assert heard[1] == []
 
-    def test_several_are_one(self, terminated: list[int]) -> None:
+    def test_several_are_one(self, heard: tuple[signal.Signals, list[int]]) -> None:
+        number, arrived = heard
         with unbroken():
             for _ in range(3):
-                signal.raise_signal(signal.SIGTERM)
-        assert terminated == [signal.SIGTERM]
+                signal.raise_signal(number)
+        assert arrived == [number]
 
     def test_nested_it_comes_behind_the_outer_one(self) -> None:
         done = []

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM in a run: both end it with its children, and neither costs a finding."""
+"""Ctrl-C, SIGTERM and SIGHUP in a run: all end it with its children, and none costs a finding."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import signal
 import threading
 from types import FrameType, TracebackType
 from typing import Self
+
+from plait.cli.endings import ending_signals
 
 __all__ = ["Interrupts"]
 
@@ -18,12 +20,12 @@ class Interrupts:
     expect, so that what is under way is cancelled and not torn apart.
 
     Attributes:
-        by_sigterm: it was a service manager's word and not a person's.
+        by: the signal that ended it, if one did.
         waiting: one came while it was held.
     """
 
     def __init__(self) -> None:
-        self.by_sigterm = False
+        self.by = signal.SIGINT
         self.waiting = False
         self._active = threading.current_thread() is threading.main_thread()
         self._held = False
@@ -31,14 +33,15 @@ class Interrupts:
     def __enter__(self) -> Self:
         if self._active:
             self._interrupt = signal.getsignal(signal.SIGINT)
-            self._terminate = signal.signal(signal.SIGTERM, self._on_sigterm)
+            self._before = {number: signal.signal(number, self._on_ending) for number in ending_signals()}
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._active:
-            signal.signal(signal.SIGTERM, self._terminate)
+            for number, handler in self._before.items():
+                signal.signal(number, handler)
             signal.signal(signal.SIGINT, self._interrupt)
 
     def hold(self) -> None:
@@ -63,8 +66,8 @@ class Interrupts:
     def _on_sigint(self, number: int, frame: FrameType | None) -> None:
         self.waiting = True
 
-    def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
-        self.by_sigterm = True
+    def _on_ending(self, number: int, frame: FrameType | None) -> None:
+        self.by = signal.Signals(number)
         if self._held:
             self.waiting = True
         elif self._ignored:

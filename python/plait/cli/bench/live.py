@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from types import TracebackType
 
@@ -88,7 +89,9 @@ class LiveView(Telling):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._live.stop()
+        # A terminal that is gone costs nothing that comes behind it.
+        with contextlib.suppress(OSError):
+            self._live.stop()
 
 
 # What fits on a small terminal below what is there already.

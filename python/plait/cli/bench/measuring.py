@@ -21,6 +21,7 @@ from plait.bench.subjects.remote import Remote
 from plait.cli.bench.choosing import choose
 from plait.cli.bench.interrupts import Interrupts
 from plait.cli.bench.watching import View, make_view
+from plait.cli.endings import INTERRUPTED, status_of
 from plait.cli.output import Output, counted
 
 __all__ = ["measure"]
@@ -35,7 +36,7 @@ def measure(options: argparse.Namespace, out: Output) -> int:
         except KeyboardInterrupt:
             # Before anything was measured, or in its own telling.
             status = INTERRUPTED
-    return TERMINATED if status == INTERRUPTED and interrupts.by_sigterm else status
+    return status_of(interrupts.by) if status == INTERRUPTED else status
 
 
 def _measured(plan: Plan, options: argparse.Namespace, out: Output, interrupts: Interrupts) -> int:
@@ -197,4 +198,4 @@ def _now() -> str:
 RESULTS = "results.jsonl"
 # Columns of a table that goes to no terminal, and the least of one that does.
 WIDTH = 100
-DONE, FAILED, INTERRUPTED, TERMINATED = 0, 1, 130, 143
+DONE, FAILED = 0, 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from types import TracebackType
@@ -174,8 +175,9 @@ class _TerminalView(Telling):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # What follows starts where the line was.
-        self.make_room()
+        # What follows starts where the line was. A terminal that is gone costs nothing that comes behind it.
+        with contextlib.suppress(OSError):
+            self.make_room()
 
 
 # Before that a guess would only jump.
