@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import sys
 import time
 from contextlib import redirect_stderr
@@ -12,6 +14,7 @@ from synthetic import NOISE, RATE, synthetic_run
 
 from plait.bench.results import Cell, Failure, Sample
 from plait.cli.bench.watching import View, make_view
+from plait.cli.main import main
 from plait.cli.output import Output
 
 
@@ -20,6 +23,17 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return True
+
+
+class ClosingTerminal(Terminal):
+    """One that somebody closes."""
+
+    closed_by_hand = False
+
+    def write(self, text: str) -> int:
+        if self.closed_by_hand:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return super().write(text)
 
 
 class Clock:
@@ -152,6 +166,30 @@ class TestTerminal:
             shown.step("a step")
             shown.make_room()
             assert terminal.getvalue().endswith("\r" + " " * len("[1/1] a step") + "\r")
+
+    @pytest.mark.parametrize("rich", [True, False])
+    def test_one_that_is_closed_costs_nothing_behind_it(
+        self, terminal: Terminal, rich: bool, request: pytest.FixtureRequest
+    ) -> None:
+        if rich:
+            pytest.importorskip("rich")
+        else:
+            request.getfixturevalue("without_rich")
+        done = []
+        with redirect_stderr(ClosingTerminal()) as closing:
+            with view() as shown:
+                shown.begins(1)
+                shown.step("a step")
+                closing.closed_by_hand = True
+            done.append("reports")
+        assert "a step" in closing.getvalue()
+        assert done == ["reports"]
+
+    def test_an_error_says_nothing_to_one_that_is_closed(self, terminal: Terminal) -> None:
+        with redirect_stderr(ClosingTerminal()) as closing:
+            closing.closed_by_hand = True
+            assert main(["bench", "gate", "no-such-file", "neither"]) == 2
+        assert closing.getvalue() == ""
 
     def test_a_live_view_with_rich(self, terminal: Terminal) -> None:
         pytest.importorskip("rich")

@@ -116,6 +116,31 @@ class TestWaiting:
         finally:
             signal.signal(signal.SIGTERM, before)
 
+    def test_one_that_comes_while_they_are_put_back_costs_none_its_place(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def ends(number: int, frame: Any) -> None:
+            raise SystemExit
+
+        install, interrupt = signal.signal, signal.getsignal(signal.SIGINT)
+        coming = [signal.SIGTERM]
+
+        def install_late(number: int, handler: Any) -> Any:
+            # The interpreter handles what has come first, and installs nothing when that raises.
+            if handler is interrupt and coming:
+                signal.raise_signal(coming.pop())
+            return install(number, handler)
+
+        before = install(signal.SIGTERM, ends)
+        try:
+            with pytest.raises(SystemExit), unbroken():
+                monkeypatch.setattr(signal, "signal", install_late)
+            assert coming == []
+            assert signal.getsignal(signal.SIGINT) is interrupt
+            assert signal.getsignal(signal.SIGTERM) is ends
+        finally:
+            install(signal.SIGTERM, before)
+
     def test_in_another_thread_it_does_nothing(self) -> None:
         seen: list[Any] = []
 
